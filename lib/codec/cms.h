@@ -1,0 +1,73 @@
+/*
+ * cms: the two layers of a SCEP message (RFC 5652) on OpenSSL's CMS API.
+ *
+ * Reading accepts BER; the outermost bytes must be consumed to the end. Exactly one signer; only SignedData outside and
+ * EnvelopedData inside (AuthEnvelopedData and the rest are refused before any decryption); only KeyTransRecipientInfo. Recorded,
+ * not judged: digest, cipher, key transport. Not done here: deciding what any of it means for SCEP (lib/scep), or trusting the
+ * signer's certificate (nobody does: only its key counts).
+ * Writing is by our own DER writer: certificates are embedded as they are, in the order given.
+ */
+#ifndef CHANCERY_CODEC_CMS_H
+#define CHANCERY_CODEC_CMS_H
+
+#include "lib/codec/x509.h"
+
+enum cipher { CIPHER_AES128, CIPHER_AES192, CIPHER_AES256, CIPHER_DES3, CIPHER_OTHER };     /* CBC */
+const char *cipher_name(uint32_t cipher);                                                  /* "AES-128-CBC" */
+
+/* A signed attribute with exactly one value. */
+struct cms_attribute {
+    const char *oid;
+    int type;                      /* tag of the value: DER_PRINTABLE_STRING … */
+    struct bytes value;            /* content octets */
+};
+struct cms_attributes { struct cms_attribute *items; uint32_t count; };
+
+struct cms_signed {
+    struct bytes content;          /* eContent; .p NULL when absent */
+    struct cms_attributes attributes;
+    uint32_t hash;                 /* digest algorithm of the signer */
+    struct bytes signer_certificate;   /* DER of the certificate that belongs to the SignerInfo; .p NULL where it is not there */
+    struct public_key signer_key;  /* KEY_OTHER where it is not there or cannot be read */
+    struct bytes signer_issuer;    /* Name, DER; this and the serial come from the certificate */
+    struct bytes signer_serial;    /* content octets of the INTEGER, sign octet dropped */
+    bool verified;                 /* signature over the attributes, content type and digest of the content all right */
+};
+/* R_BAD_MESSAGE where it is no such SignedData. A wrong signature is not an error here: .verified is false, so that the caller
+ * can still answer with the transaction's id; so it is where the certificate is missing or its key is not RSA of 1024 to 4096
+ * bits or EC on a NIST curve. No signed attributes, an attribute doubled or with several values: R_BAD_MESSAGE. Everything is
+ * in the arena. */
+enum result cms_open_signed(struct bytes der, struct arena *a, struct cms_signed *out);
+
+struct cms_key;                    /* a private RSA key with its certificate, warm */
+/* pkcs8: unencrypted PrivateKeyInfo DER, copied. certificate: DER, copied. The pair is checked: R_BAD_KEY. */
+enum result cms_key_open(struct bytes pkcs8, struct bytes certificate, struct cms_key **out);
+void cms_key_free(struct cms_key *k);
+
+struct cms_envelope {
+    uint32_t cipher;
+    bool oaep;                     /* of the recipient found, else of the first */
+    uint32_t recipients;
+};
+/* Reads the envelope's outside only: which cipher, which recipients. match: index into certificates (by issuer and serial, the
+ * issuer in any order of its attributes, or by SKI, also doubly wrapped: interop Q43, Q44) of the first recipient found, or
+ * -1. R_BAD_MESSAGE where it is no such EnvelopedData. */
+enum result cms_envelope_peek(struct bytes der, const struct bytes *certificates, uint32_t count, struct cms_envelope *out,
+                              int *match);
+/* Decrypts with that one key: the recipient that points at its certificate, or the first where none does, so that the caller
+ * can try its keys. Every failure is R_BAD_MESSAGE and takes the same way: a wrong key may also give garbage. Content is in
+ * the arena. */
+enum result cms_envelope_open(struct bytes der, const struct cms_key *k, struct arena *a, struct bytes *content);
+
+/* EnvelopedData of content for the recipient certificate (KeyTrans, issuer and serial), PKCS#1 v1.5. Any RSA certificate of
+ * 1024 to 4096 bits will do; R_BAD_ALG for another key or CIPHER_OTHER, R_BAD_INPUT where it is no certificate. */
+enum result cms_seal(struct bytes content, struct bytes recipient, uint32_t cipher, struct arena *a, struct bytes *der);
+/* SignedData over content (NULL .p: empty content, which is written as an empty OCTET STRING) with these attributes besides
+ * contentType, messageDigest, signingTime (this host's clock); the signature algorithm is written as rsaEncryption (interop
+ * Q34). hash: SHA-1 or SHA-2, else R_BAD_ALG. certificates: to include, in this order. */
+enum result cms_sign(struct bytes content, const struct cms_attributes *attributes, const struct cms_key *k, uint32_t hash,
+                     const struct bytes *certificates, uint32_t count, struct arena *a, struct bytes *der);
+/* Degenerate SignedData: certificates in exactly this order (a SET OF would be sorted), no signer. */
+enum result cms_certificates(const struct bytes *certificates, uint32_t count, struct buf *out);
+
+#endif

@@ -1,0 +1,317 @@
+/* cms_open_signed: the outer layer. OpenSSL reads the message without its certificates: it would decode the key of each, which
+ * takes longer than all the rest. The signer's certificate is found by walking, and its key decoded once. */
+#include "lib/codec/cms_key.h"
+
+#include <string.h>
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "lib/base/limits.h"
+#include "lib/codec/der.h"
+#include "lib/codec/evp.h"
+
+#define OID_CONTENT_TYPE "1.2.840.113549.1.9.3"
+#define OID_MESSAGE_DIGEST "1.2.840.113549.1.9.4"
+
+#define FRAME_SIZE 64               /* bytes of ContentInfo and SignedData's own headers */
+
+/* ---- walking the outside ---- */
+
+struct outside {
+    struct bytes head;              /* version, digestAlgorithms, encapContentInfo */
+    struct bytes certificates;      /* content of [0] */
+    struct bytes signers;           /* signerInfos, whole */
+    struct cms_pointer signer;
+};
+
+static enum result signer_walk(struct bytes signers, struct outside *out)
+{
+    struct ber info, version;
+
+    if (ber_expect(&signers, DER_SEQUENCE, &info) != R_OK || signers.n != 0)        /* exactly one */
+        return R_BAD_MESSAGE;
+    if (ber_expect(&info.value, DER_INTEGER, &version) != R_OK)
+        return R_BAD_MESSAGE;
+    return cms_pointer_take(&info.value, &out->signer);
+}
+
+static enum result outside_decode(struct bytes der, struct outside *out)
+{
+    struct bytes in;
+    struct ber part;
+    bool found;
+
+    /* SignedData ::= { version, digestAlgorithms, encapContentInfo, certificates [0], crls [1], signerInfos } */
+    if (cms_content_of_type(der, cms_oid_signed_data, &in) != R_OK)
+        return R_BAD_MESSAGE;
+    out->head.p = in.p;
+    if (ber_expect(&in, DER_INTEGER, &part) != R_OK || ber_expect(&in, DER_SET, &part) != R_OK ||
+        ber_expect(&in, DER_SEQUENCE, &part) != R_OK)
+        return R_BAD_MESSAGE;
+    out->head.n = (size_t)(in.p - out->head.p);
+    if (ber_optional(&in, DER_CONTEXT_CONSTRUCTED(0), &part, &found) != R_OK)
+        return R_BAD_MESSAGE;
+    if (found)
+        out->certificates = part.value;
+    if (ber_optional(&in, DER_CONTEXT_CONSTRUCTED(1), &part, &found) != R_OK)
+        return R_BAD_MESSAGE;
+    if (ber_expect(&in, DER_SET, &part) != R_OK || in.n != 0)
+        return R_BAD_MESSAGE;
+    out->signers = part.whole;
+    return signer_walk(part.value, out);
+}
+
+/* Finds the certificate that the SignerInfo points at; .n stays 0 where there is none. One in BER is never found. */
+static enum result certificate_find(const struct outside *o, struct bytes *certificate, struct cms_identity *identity)
+{
+    struct bytes in = o->certificates;
+    struct ber part;
+
+    for (unsigned count = 0; in.n != 0; count++) {
+        struct cms_identity candidate;
+        if (count == LIMIT_SCEP_CERTIFICATES || ber_next(&in, &part) != R_OK)
+            return R_BAD_MESSAGE;
+        if (certificate->n != 0 || part.tag != DER_SEQUENCE || cms_identity_decode(part.whole, &candidate) != R_OK)
+            continue;
+        if (cms_pointer_matches(&o->signer, &candidate)) {
+            *certificate = part.whole;
+            *identity = candidate;
+        }
+    }
+    return R_OK;
+}
+
+static CMS_ContentInfo *message_decode(const struct outside *o)
+{
+    struct buf b;
+    CMS_ContentInfo *cms = NULL;
+
+    buf_init(&b, o->head.n + o->signers.n + FRAME_SIZE);
+    struct cms_content_marks m = cms_content_open(&b, cms_oid_signed_data);
+    der_raw(&b, o->head);
+    der_raw(&b, o->signers);
+    cms_content_close(&b, m);
+    const unsigned char *p = b.p;
+    if (!b.failed)
+        cms = d2i_CMS_ContentInfo(NULL, &p, (long)b.n);
+    if (cms != NULL && (p != b.p + b.n || sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms)) != 1)) {
+        CMS_ContentInfo_free(cms);
+        cms = NULL;
+    }
+    buf_free(&b);
+    return cms;
+}
+
+/* ---- attributes ---- */
+
+static enum result attribute_decode(X509_ATTRIBUTE *attribute, struct arena *a, struct cms_attribute *out)
+{
+    char oid[LIMIT_OID + 1];
+    enum result r = R_BAD_MESSAGE;
+    unsigned char *der = NULL;
+    struct der value;
+    int n = OBJ_obj2txt(oid, sizeof oid, X509_ATTRIBUTE_get0_object(attribute), 1);
+
+    if (n <= 0 || n > LIMIT_OID || X509_ATTRIBUTE_count(attribute) != 1)
+        return R_BAD_MESSAGE;
+    /* encoded anew, so that a value sent as BER in pieces comes out as one */
+    n = i2d_ASN1_TYPE(X509_ATTRIBUTE_get0_type(attribute, 0), &der);
+    if (n <= 0)
+        goto out;
+    struct bytes in = BYTES(der, (size_t)n);
+    if (der_next(&in, &value) != R_OK || in.n != 0)
+        goto out;
+    out->type = value.tag;
+    out->oid = arena_text(a, oid, strlen(oid));
+    out->value = arena_bytes(a, value.value);
+    r = out->oid != NULL && out->value.p != NULL ? R_OK : R_NO_MEMORY;
+out:
+    OPENSSL_free(der);
+    return r;
+}
+
+static const struct cms_attribute *attribute_find(const struct cms_attributes *list, const char *oid)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].oid, oid) == 0)
+            return &list->items[i];
+    }
+    return NULL;
+}
+
+static enum result attributes_decode(const CMS_SignerInfo *signer, struct arena *a, struct cms_attributes *out)
+{
+    int count = CMS_signed_get_attr_count(signer);
+
+    if (count <= 0 || count > LIMIT_SCEP_ATTRIBUTES)
+        return R_BAD_MESSAGE;
+    out->items = arena_array(a, (size_t)count, sizeof *out->items);
+    if (out->items == NULL)
+        return R_NO_MEMORY;
+    for (int i = 0; i < count; i++) {
+        struct cms_attribute *item = &out->items[i];
+        enum result r = attribute_decode(CMS_signed_get_attr(signer, i), a, item);
+        if (r != R_OK)
+            return r;
+        if (attribute_find(out, item->oid) != NULL)
+            return R_BAD_MESSAGE;
+        out->count++;
+    }
+    return R_OK;
+}
+
+/* ---- the signature ---- */
+
+static uint32_t signer_hash(CMS_SignerInfo *signer)
+{
+    X509_ALGOR *digest = NULL;
+    const ASN1_OBJECT *oid = NULL;
+
+    CMS_SignerInfo_get0_algs(signer, NULL, NULL, &digest, NULL);
+    X509_ALGOR_get0(&oid, NULL, NULL, digest);
+    return evp_hash_from_nid(OBJ_obj2nid(oid));
+}
+
+/* The two attributes that bind the content (RFC 5652 section 5.6). The digest is computed here and once: OpenSSL would compute
+ * one for each of digestAlgorithms, as many as the sender cares to list. */
+static bool content_is_bound(const ASN1_OBJECT *type, const struct cms_signed *s)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    const struct cms_attribute *wanted_type = attribute_find(&s->attributes, OID_CONTENT_TYPE);
+    const struct cms_attribute *wanted_digest = attribute_find(&s->attributes, OID_MESSAGE_DIGEST);
+
+    if (wanted_type == NULL || wanted_type->type != DER_OID || wanted_digest == NULL || wanted_digest->type != DER_OCTET_STRING)
+        return false;
+    if (!bytes_equal(wanted_type->value, BYTES(OBJ_get0_data(type), OBJ_length(type))))
+        return false;
+    if (EVP_Digest(s->content.p != NULL ? s->content.p : digest, s->content.n, digest, &n, evp_hash(s->hash), NULL) != 1)
+        return false;
+    return bytes_equal(wanted_digest->value, BYTES(digest, n));
+}
+
+/* rsaEncryption or a signature algorithm with PKCS#1 v1.5; for EC keys ECDSA. */
+static bool algorithm_fits(CMS_SignerInfo *signer, uint32_t kind)
+{
+    X509_ALGOR *signature = NULL;
+    const ASN1_OBJECT *oid = NULL;
+    int key = NID_undef;
+
+    CMS_SignerInfo_get0_algs(signer, NULL, NULL, NULL, &signature);
+    X509_ALGOR_get0(&oid, NULL, NULL, signature);
+    int nid = OBJ_obj2nid(oid);
+    if (OBJ_find_sigid_algs(nid, NULL, &key) == 1)
+        nid = key;
+    return nid == (kind == KEY_RSA ? NID_rsaEncryption : NID_X9_62_id_ecPublicKey);
+}
+
+/* What the signature is over: the attributes as a SET, in DER, in the order in which they came, for clients that do not sort them
+ * sign them so (interop Q38). */
+static enum result attributes_encode(const CMS_SignerInfo *signer, size_t limit, struct buf *out)
+{
+    struct buf b;
+    int count = CMS_signed_get_attr_count(signer);
+
+    buf_init(&b, limit);
+    for (int i = 0; i < count; i++) {
+        unsigned char *der = NULL;
+        int n = i2d_X509_ATTRIBUTE(CMS_signed_get_attr(signer, i), &der);
+        if (n <= 0)
+            b.failed = true;
+        else
+            buf_append(&b, der, (size_t)n);
+        OPENSSL_free(der);
+    }
+    der_value(out, DER_SET, b.p, b.n);
+    enum result r = b.failed ? buf_result(&b) : buf_result(out);
+    buf_free(&b);
+    return r;
+}
+
+static bool signature_verifies(CMS_SignerInfo *signer, size_t limit, const struct cms_signed *s)
+{
+    bool right = false;
+    struct buf attributes;
+    const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(signer);
+    EVP_PKEY *key = evp_key_decode(&s->signer_key);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+    buf_init(&attributes, limit + FRAME_SIZE);
+    if (key != NULL && c != NULL && attributes_encode(signer, limit, &attributes) == R_OK &&
+        EVP_DigestVerifyInit(c, NULL, evp_hash(s->hash), NULL, key) == 1)
+        right = EVP_DigestVerify(c, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value), attributes.p,
+                                 attributes.n) == 1;
+    buf_free(&attributes);
+    EVP_MD_CTX_free(c);
+    EVP_PKEY_free(key);
+    return right;
+}
+
+/* ---- all of it ---- */
+
+static enum result content_copy(CMS_ContentInfo *cms, struct arena *a, struct bytes *out)
+{
+    ASN1_OCTET_STRING **content = CMS_get0_content(cms);
+
+    if (content == NULL)
+        return R_BAD_MESSAGE;
+    if (*content == NULL)
+        return R_OK;
+    *out = arena_bytes(a, BYTES(ASN1_STRING_get0_data(*content), (size_t)ASN1_STRING_length(*content)));
+    return out->p != NULL ? R_OK : R_NO_MEMORY;
+}
+
+/* Where there is no certificate, or one whose key cannot be read, there is only nothing that verifies. */
+static enum result signer_decode(const struct outside *o, struct arena *a, struct cms_signed *out)
+{
+    struct bytes certificate = BYTES_NONE;
+    struct cms_identity identity;
+    enum result r = certificate_find(o, &certificate, &identity);
+
+    if (r != R_OK || certificate.n == 0)
+        return r;
+    out->signer_certificate = arena_bytes(a, certificate);
+    if (out->signer_certificate.p == NULL)
+        return R_NO_MEMORY;
+    if (cms_identity_decode(out->signer_certificate, &identity) != R_OK)
+        return R_BAD_MESSAGE;
+    out->signer_issuer = identity.issuer;
+    out->signer_serial = identity.serial_value;
+    while (out->signer_serial.n > 1 && out->signer_serial.p[0] == 0)
+        out->signer_serial = BYTES(out->signer_serial.p + 1, out->signer_serial.n - 1);
+    if (public_key_decode(identity.spki, &out->signer_key) != R_OK)
+        out->signer_key = (struct public_key){.spki = identity.spki, .kind = KEY_OTHER};
+    return R_OK;
+}
+
+enum result cms_open_signed(struct bytes der, struct arena *a, struct cms_signed *out)
+{
+    struct cms_signed s = {.hash = HASH_OTHER, .signer_key.kind = KEY_OTHER};
+    struct outside o = {0};
+    enum result r = outside_decode(der, &o);
+
+    if (r == R_OK)
+        r = signer_decode(&o, a, &s);
+    if (r != R_OK)
+        return r;
+    CMS_ContentInfo *cms = message_decode(&o);
+    if (cms == NULL) {
+        ERR_clear_error();
+        return R_BAD_MESSAGE;
+    }
+    CMS_SignerInfo *signer = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+    r = content_copy(cms, a, &s.content);
+    if (r == R_OK)
+        r = attributes_decode(signer, a, &s.attributes);
+    if (r == R_OK) {
+        s.hash = signer_hash(signer);
+        s.verified = s.hash != HASH_OTHER && content_is_bound(CMS_get0_eContentType(cms), &s) &&
+                     algorithm_fits(signer, s.signer_key.kind) && signature_verifies(signer, der.n, &s);
+        *out = s;
+    }
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+    return r;
+}
