@@ -1,0 +1,88 @@
+/*
+ * issuing: what the signer's leaf lane reads and records (sql/0002-signer.sql), in PKI words.
+ *
+ * One read and one write an enrolment. The write is one transaction: authorization, certificate, audit; its outcome may be
+ * R_OUTCOME_UNKNOWN, which the same request, sent again, settles.
+ */
+#ifndef CHANCERY_STORE_ISSUING_H
+#define CHANCERY_STORE_ISSUING_H
+
+#include "lib/policy/ca.h"
+#include "lib/policy/challenge.h"
+#include "lib/policy/profile.h"
+#include "lib/store/db.h"
+
+/* A private key as stored. Values live in the arena they were read into. */
+struct stored_key {
+    int64_t id;
+    uint32_t generation;
+    const char *platform, *algorithm, *pkcs11_uri, *wrapped_by;
+    struct bytes private_key, spki;
+};
+
+/* What never changes of a CA version. */
+struct issuing_ca {
+    int64_t ca_id;
+    const char *uuid, *kind, *hash;
+    uint32_t key_bits;
+    bool names_from_requests;
+    struct bytes certificate;
+    struct bytes *chain;
+    uint32_t chain_count;
+    const char *crl_url, *aia_url, *ocsp_url;
+    uint32_t crl_shards;
+    struct stored_key key;
+};
+enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct issuing_ca *out);
+
+/* What an enrolment is decided on. Texts are NULL where the row that the challenge names does not exist. */
+struct issuing_facts {
+    int64_t now;
+    const char *ca_uuid, *ca_state;
+    uint32_t ca_version_number;
+    bool ca_deleted;
+    const char *device_state, *user_state, *delivery_state;
+    int64_t delivery, delivery_challenge;        /* challenge 0: none yet */
+    const char *profile_name;
+    bool profile_deleted, profile_of_ca;
+    struct profile profile;
+    struct attributes attributes;
+    int64_t key_device;                          /* 0: the key is new */
+    struct bytes spent_spki, spent_certificate;  /* .p NULL: the authorization is not spent */
+    bool spent_valid;
+};
+enum result issuing_enrol_read(struct db *db, const struct challenge *c, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out);
+
+struct issuing_record {
+    int64_t delivery;
+    const uint8_t *spki_sha256, *sha1, *sha256;
+    struct bytes serial, der;
+    int64_t not_before, not_after;
+    uint32_t crl_shard;
+    const char *subject;
+    const char *const *name_kinds, *const *names;
+    uint32_t name_count;
+    const char *transaction;
+};
+/* previous->p is NULL where the certificate was recorded, else the one that this authorization led to before. */
+enum result issuing_enrol_write(struct db *db, const struct challenge *c, const struct issuing_record *r, struct arena *a, struct bytes *previous);
+/* Records a refusal after the challenge opened. */
+void issuing_refused(struct db *db, const struct challenge *c, const struct verdict *v, const char *transaction);
+
+/* A delivery to make a challenge for. */
+struct issuing_target {
+    int64_t now, challenge, delivery, device, user, profile_revision;
+    uint32_t ca_version;
+    const char *device_name;
+    bool for_user;
+    const char *subject_format;
+    struct sans san_formats;
+    uint32_t challenge_seconds;
+    struct attributes attributes;
+};
+enum result issuing_challenge_read(struct db *db, uint32_t tenant, const char *profile, const char *device, int64_t after, uint32_t limit, struct arena *a,
+                                   struct issuing_target **out, uint32_t *count);
+enum result issuing_challenge_write(struct db *db, uint32_t tenant, const char *actor, const int64_t *deliveries, const int64_t *challenges,
+                                    const int64_t *expires, uint32_t count);
+
+#endif
