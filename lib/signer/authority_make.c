@@ -1,0 +1,260 @@
+/* New roots and issuing CAs: key, certificate, record, in the admin lane. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+#include "lib/base/log.h"
+#include "lib/codec/pkey.h"
+#include "lib/policy/bounds.h"
+#include "lib/signer/worker.h"
+#include "lib/store/authority.h"
+
+struct making {
+    struct worker_call *call;
+    const struct signer_ca_create *q;
+    struct authority_context context;
+    const struct keyring_ca *parent;         /* NULL: a root */
+    const struct key_pair_choice *pair;
+    char uuid[37];
+    const char *crl_url, *aia_url, *scep_uri, *actor;
+    struct pkey *key;
+    struct bytes spki, subject;
+    int64_t not_after;
+    bool clamped;
+    struct certificate made;
+};
+
+/* A random UUID (RFC 4122 version 4): the CA's id in its addresses. */
+static enum result uuid_make(char out[37])
+{
+    uint8_t b[16];
+    char hex[33];
+    enum result r = random_bytes(b, sizeof b);
+    if (r != R_OK)
+        return r;
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    hex_encode(hex, b, sizeof b);
+    for (int i = 0, o = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            out[o++] = '-';
+        out[o++] = hex[i];
+    }
+    out[36] = '\0';
+    return R_OK;
+}
+
+static enum result making_find_parent(struct making *m, struct verdict *v)
+{
+    struct worker *w = m->call->worker;
+    struct arena *a = m->call->arena;
+    const struct authority_context *x = &m->context;
+    if (m->q->parent == NULL)
+        return verdict_refuse(v, a, R_BAD_INPUT, "parent", NULL, "the name or id of a root CA");
+    if (x->parent_version == 0)
+        return verdict_refuse(v, a, R_NOT_FOUND, "parent", m->q->parent, "the name or id of a root CA");
+    if (strcmp(x->parent_kind, ca_kind_name(CA_ROOT)) != 0 || strcmp(x->parent_state, ca_state_name(CA_ACTIVE)) != 0)
+        return verdict_refuse(v, a, R_STATE, "parent", arena_printf(a, "%s, %s", x->parent_kind, x->parent_state), "an active root CA");
+    return keyring_ca(&w->keyring, w->db, m->q->tenant, x->parent_version, &m->parent);
+}
+
+static enum result making_check(struct making *m, struct verdict *v)
+{
+    const struct ca_request *q = &m->q->request;
+    struct arena *a = m->call->arena;
+    struct worker *w = m->call->worker;
+    const struct certificate *parent = NULL;
+    enum result r;
+    if (q->kind != CA_ROOT && q->kind != CA_ISSUING)
+        return verdict_refuse(v, a, R_BAD_INPUT, "kind", NULL, "root or issuing");
+    r = authority_context(w->db, m->q->tenant, m->q->parent, a, &m->context);
+    if (r != R_OK)
+        return r;
+    if (m->context.cas >= m->context.limit)
+        return verdict_refuse(v, a, R_LIMIT, "CAs", arena_printf(a, "%lld", (long long)m->context.cas),
+                              arena_printf(a, "fewer than %lld (root, issuing and bring-your-own together)", (long long)m->context.limit));
+    if (q->kind == CA_ISSUING) {
+        r = making_find_parent(m, v);
+        if (r != R_OK)
+            return r;
+        parent = &m->parent->chain[0];
+    }
+    r = ca_request_check(q, parent, a, v);
+    if (r == R_OK) {
+        /* An issuing CA inherits size and hash from its root. */
+        unsigned bits = parent != NULL ? m->context.parent_bits : q->key_bits;
+        for (m->pair = key_pair_choices; m->pair->name != NULL && m->pair->bits != bits; m->pair++)
+            continue;
+        if (m->pair->name == NULL)
+            return verdict_refuse(v, a, R_BAD_INPUT, "key", arena_printf(a, "%u", bits), "2048, 3072 or 4096");
+        r = ca_validity(m->context.now, q->years, parent, &m->not_after, &m->clamped);
+        if (r != R_OK)
+            return verdict_refuse(v, a, r, "parent", "ends within a day", "a root CA with time left");
+    }
+    return r;
+}
+
+static enum result making_addresses(struct making *m)
+{
+    struct arena *a = m->call->arena;
+    const char *host = m->call->worker->public_fqdn;
+    enum result r = uuid_make(m->uuid);
+    if (r != R_OK)
+        return r;
+    m->crl_url = arena_printf(a, "http://%s/crl/%s_v1/current.crl", host, m->uuid);
+    m->aia_url = arena_printf(a, "http://%s/ca/%s_v1/cert.cer", host, m->uuid);
+    m->scep_uri = m->parent != NULL ? arena_printf(a, "https://{{CloudPKIFQDN}}/scep/%s", m->uuid) : NULL;
+    m->actor = arena_printf(a, "operator:%s", m->q->actor);
+    return m->crl_url == NULL || m->aia_url == NULL || m->actor == NULL || (m->parent != NULL && m->scep_uri == NULL) ? R_NO_MEMORY : R_OK;
+}
+
+static enum result making_subject(struct making *m)
+{
+    struct name name;
+    struct buf der;
+    buf_init(&der, LIMIT_NAME_DER);
+    enum result r = ca_subject_name(&m->q->request.subject, m->call->arena, &name);
+    if (r == R_OK)
+        r = name_encode(&name, &der);
+    if (r == R_OK) {
+        m->subject = arena_bytes(m->call->arena, buf_bytes(&der));
+        r = m->subject.p == NULL ? R_NO_MEMORY : R_OK;
+    }
+    buf_free(&der);
+    return r;
+}
+
+static int compare_oids(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    /* Arc by arc, as numbers: "…3.10" comes after "…3.9". */
+    for (;;) {
+        size_t n = strcspn(x, "."), k = strcspn(y, ".");
+        if (n != k)
+            return n < k ? -1 : 1;
+        int d = strncmp(x, y, n);
+        if (d != 0 || x[n] == '\0' || y[k] == '\0')
+            return d != 0 ? d : (int)(x[n] != '\0') - (int)(y[k] != '\0');
+        x += n + 1;
+        y += k + 1;
+    }
+}
+
+/* The signature's key: the parent's, or for a root the new one. */
+static enum result making_certificate(struct making *m, const struct key *own, struct verdict *v)
+{
+    struct arena *a = m->call->arena;
+    const struct ca_request *q = &m->q->request;
+    struct public_key pub;
+    uint8_t serial[SERIAL_SIZE], ski[20];
+    struct certificate_content c = {.hash = m->parent ? m->parent->hash : m->pair->hash, .subject = m->subject, .not_before = m->context.now,
+        .not_after = m->not_after, .spki = m->spki, .ca = true, .path_length = m->parent ? 0 : 1,
+        .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN};
+    enum result r = public_key_decode(m->spki, &pub);
+    const char **ekus = arena_copy(a, q->ekus.items, q->ekus.count * sizeof *ekus);
+    if (r != R_OK || ekus == NULL)
+        return r != R_OK ? r : R_NO_MEMORY;
+    qsort(ekus, q->ekus.count, sizeof *ekus, compare_oids);
+    c.ekus = (struct oids){ekus, q->ekus.count};
+    public_key_ski(&pub, ski);
+    c.ski = BYTES(ski, sizeof ski);
+    c.aki = m->parent ? m->parent->chain[0].ski : c.ski;
+    c.issuer = m->parent ? m->parent->chain[0].subject : m->subject;
+    if (m->parent != NULL) {
+        c.crl_url = m->parent->row.crl_url;
+        c.aia_url = m->parent->row.aia_url;
+    }
+    r = serial_make(c.not_after, serial);
+    c.serial = BYTES(serial, sizeof serial);
+    if (r == R_OK)
+        r = certificate_make(&c, m->parent ? m->parent->key : own, a, &m->made);
+    if (r == R_OK)
+        r = certificate_verify(m->made.der, m->parent ? m->parent->chain[0].key.spki : m->spki);
+    if (r == R_OK && m->parent != NULL)
+        r = bounds_check_ca(&m->made, m->parent->chain, m->parent->chain_count, a, v);
+    return r;
+}
+
+static enum result making_record(struct making *m, struct bytes private_key, uint32_t *ca_version)
+{
+    struct arena *a = m->call->arena;
+    const struct issuing_ca *p = m->parent ? &m->parent->row : NULL;
+    uint32_t n = p ? p->chain_count + 1 : 0;
+    struct bytes *chain = arena_array(a, n, sizeof *chain);
+    if (chain == NULL)
+        return R_NO_MEMORY;
+    for (uint32_t i = 0; i < n; i++)
+        chain[i] = i == 0 ? p->certificate : p->chain[i - 1];
+    struct authority_ca ca = {.actor = m->actor, .uuid = m->uuid, .request = &m->q->request, .parent = p ? p->ca_id : 0,
+        .issuer_version = m->context.parent_version, .key_bits = m->pair->bits, .hash = hash_name(m->pair->hash), .scep_uri = m->scep_uri,
+        .crl_url = m->crl_url, .aia_url = m->aia_url, .private_key = private_key, .spki = m->spki, .wrapped_by = m->parent ? "ca" : "root",
+        .certificate = m->made.der, .chain = chain, .chain_count = n, .serial = m->made.serial, .subject = m->subject, .ski = m->made.ski,
+        .subject_text = name_text(&m->made.subject_name, a), .not_before = m->made.not_before, .not_after = m->made.not_after, .clamped = m->clamped};
+    if (m->parent == NULL)
+        ca.issuer_version = 0;
+    digest_sha1(m->made.der, ca.digests.sha1);
+    digest_sha256(m->made.der, ca.digests.sha256);
+    digest_sha256(m->spki, ca.digests.spki_sha256);
+    enum result r = authority_create(m->call->worker->db, m->q->tenant, &ca, ca_version);
+    if (r != R_OK)
+        worker_detail_db(m->call);
+    return r;
+}
+
+/* The new key, sealed, and opened again from what will be stored: what cannot be opened later must not be recorded. */
+static enum result making_key(struct making *m, struct bytes *sealed, struct key **own)
+{
+    struct worker *w = m->call->worker;
+    struct arena *a = m->call->arena;
+    const char *wrapped_by = m->parent ? "ca" : "root";
+    enum result r = pkey_generate_rsa(m->pair->bits, &m->key);
+    if (r == R_OK)
+        r = pkey_spki(m->key, a, &m->spki);
+    if (r == R_OK)
+        r = pkey_seal(m->key, m->parent ? w->keyring.secrets.ca : w->keyring.secrets.root, a, sealed);
+    if (r != R_OK)
+        return r;
+    struct stored_key row = {.platform = "software", .wrapped_by = wrapped_by, .private_key = *sealed, .spki = m->spki};
+    return key_open(&row, &w->keyring.secrets, own);
+}
+
+enum result authority_handle_create(struct worker_call *c, const struct signer_ca_create *q, struct signer_ca_created *out)
+{
+    struct making m = {.call = c, .q = q};
+    struct verdict v = {0};
+    struct bytes sealed = BYTES_NONE;
+    struct key *own = NULL;
+    uint32_t ca_version = 0;
+    if (q->actor == NULL || q->request.name == NULL)
+        return R_BAD_FRAME;
+    enum result r = making_check(&m, &v);
+    if (r == R_OK)
+        r = making_addresses(&m);
+    if (r == R_OK)
+        r = making_subject(&m);
+    if (r == R_OK)
+        r = making_key(&m, &sealed, &own);
+    if (r == R_OK)
+        r = making_certificate(&m, own, &v);
+    if (r == R_OK)
+        r = making_record(&m, sealed, &ca_version);
+    if (r == R_OK) {
+        log_event(LOG_LEVEL_NOTICE, "ca-created", LOG_TEXT("ca", m.uuid), LOG_TEXT("name", q->request.name), LOG_TEXT("actor", m.actor),
+                  LOG_HEX("serial", m.made.serial));
+        *out = (struct signer_ca_created){arena_text(c->arena, m.uuid, 36), m.not_after, m.clamped};
+        r = out->ca == NULL ? R_NO_MEMORY : R_OK;
+    } else if (v.result != R_OK) {
+        worker_detail(c, &v);
+    }
+    if (r == R_OK && m.parent != NULL) {
+        /* Without RA certificates nothing could enrol yet; should this fail, the publisher asks again. */
+        struct signer_done done;
+        (void)registration_handle_renew(c, &(struct signer_ra_renew){q->tenant, ca_version}, &done);
+    }
+    if (r != R_OK)
+        log_event(LOG_LEVEL_NOTICE, "ca-refused", LOG_TEXT("name", q->request.name), LOG_RESULT(r), LOG_TEXT("detail", c->detail));
+    key_free(own);
+    pkey_free(m.key);
+    return r;
+}

@@ -1,0 +1,51 @@
+#include "lib/signer/worker.h"
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+#include "lib/codec/pkey.h"
+
+void worker_detail(struct worker_call *c, const struct verdict *v)
+{
+    const char *text = arena_printf(c->arena, "%s: found %.400s, wanted %.400s", v->field ? v->field : "request", v->found ? v->found : "none",
+                                    v->wanted ? v->wanted : "another");
+    if (text != NULL)
+        c->detail = text;
+}
+
+void worker_detail_db(struct worker_call *c)
+{
+    const char *d = db_detail(c->worker->db);
+    size_t n = strnlen(d, LIMIT_DETAIL);
+    const char *text = n > 0 ? arena_text(c->arena, d, n) : NULL;
+    if (text != NULL)
+        c->detail = text;
+}
+
+enum result serial_make(int64_t not_after, uint8_t out[SERIAL_SIZE])
+{
+    out[0] = 0x10;
+    be16_put(out + 1, clock_month_number(not_after));
+    return random_bytes(out + 3, SERIAL_SIZE - 3);
+}
+
+enum result certificate_make(const struct certificate_content *content, const struct key *issuer, struct arena *a, struct certificate *out)
+{
+    struct buf tbs, whole;
+    struct bytes signature;
+    buf_init(&tbs, LIMIT_CERTIFICATE);
+    buf_init(&whole, LIMIT_CERTIFICATE);
+    enum result r = certificate_encode_tbs(content, &tbs);
+    if (r == R_OK)
+        r = key_sign(issuer, content->hash, buf_bytes(&tbs), a, &signature);
+    if (r == R_OK) {
+        signed_wrap(buf_bytes(&tbs), hash_rsa_algorithm(content->hash), signature, &whole);
+        r = buf_result(&whole);
+    }
+    if (r == R_OK)
+        r = certificate_decode(buf_bytes(&whole), a, out);
+    buf_free(&tbs);
+    buf_free(&whole);
+    return r;
+}
