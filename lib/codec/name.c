@@ -395,7 +395,7 @@ enum result sans_encode(const struct sans *s, struct buf *out)
 
 static enum result hex_text(struct bytes der, struct arena *a, const char **out)
 {
-    if (der.n > LIMIT_NAME_VALUE)
+    if (2 * der.n > LIMIT_NAME_VALUE)
         return R_TOO_LARGE;
     char *text = arena_alloc(a, 2 * der.n + 1);
     if (!text)

@@ -92,6 +92,10 @@ static enum result field_encode(const struct wire_field *f, const uint8_t *at, s
     case WIRE_BOOL:
         buf_byte(b, *(const bool *)at);
         return R_OK;
+    case WIRE_TEXT_PRESENT:
+        if (!*(const char *const *)at)
+            return R_BAD_INPUT;
+        return text_encode(*(const char *const *)at, f->max, b);
     case WIRE_TEXT:
         return text_encode(*(const char *const *)at, f->max, b);
     case WIRE_BYTES:
@@ -208,6 +212,9 @@ static enum result field_take(const struct wire_field *f, struct bytes *in, stru
         *(bool *)at = in->p[0];
         *in = BYTES(in->p + 1, in->n - 1);
         return R_OK;
+    case WIRE_TEXT_PRESENT:
+        r = text_take(in, f->max, a, (const char **)at);
+        return r == R_OK && !*(const char **)at ? R_BAD_FRAME : r;
     case WIRE_TEXT:
         return text_take(in, f->max, a, (const char **)at);
     case WIRE_BYTES:

@@ -20,6 +20,7 @@ enum wire_kind {
     WIRE_I64,       /* int64_t */
     WIRE_BOOL,      /* bool */
     WIRE_TEXT,      /* const char *; NULL travels and is told apart from "" */
+    WIRE_TEXT_PRESENT,  /* const char *; NULL is refused on both sides */
     WIRE_BYTES,     /* struct bytes; .p NULL travels and is told apart from empty */
     WIRE_LIST,      /* { T *items; uint32_t count; } of .type (or of const char * where .type is NULL) */
     WIRE_STRUCT,    /* an embedded struct of .type */

@@ -338,3 +338,23 @@ Test(name, many_sans)
         arena_free(&small);
     }
 }
+
+Test(name, a_san_of_another_kind_fits_as_hex)
+{
+    static const struct { size_t n; enum result r; const char *why; } cases[] = {
+        {LIMIT_NAME_VALUE / 2 - 4, R_OK, "hex as long as a value may be"},
+        {LIMIT_NAME_VALUE / 2 - 3, R_TOO_LARGE, "one octet more"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sans s;
+        struct buf b;
+        buf_init(&b, 4096);
+        size_t mark = der_open(&b, DER_SEQUENCE);
+        der_header(&b, DER_CONTEXT(8), cases[i].n);
+        memset(buf_space(&b, cases[i].n), 1, cases[i].n);
+        der_close(&b, mark);
+        cr_expect_eq(sans_decode(buf_bytes(&b), &arena, &s), cases[i].r, "%s", cases[i].why);
+        cr_expect(cases[i].r != R_OK || strlen(s.items[0].value) == LIMIT_NAME_VALUE, "%s", cases[i].why);
+        buf_free(&b);
+    }
+}

@@ -169,6 +169,28 @@ Test(wire, frames_of_one_text)
     }
 }
 
+Test(wire, a_text_that_must_be_there)
+{
+    static const struct wire_field fields[] = {FIELD(pair, name, WIRE_TEXT_PRESENT, 4, NULL)};
+    static const struct wire_type type = {"present", sizeof(struct pair), fields, 1};
+    static const struct { const char *text; enum result encoded, decoded; const char *why; } cases[] = {
+        {"a", R_OK, R_OK, "it is"}, {"", R_OK, R_OK, "an empty text is there"}, {NULL, R_BAD_INPUT, R_BAD_FRAME, "it is not"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct pair in = {cases[i].text, 0}, out;
+        struct arena a;
+        struct buf b;
+        arena_init(&a, 4096);
+        buf_init(&b, 64);
+        cr_expect_eq(wire_encode(&type, &in, &b), cases[i].encoded, "%s", cases[i].why);
+        buf_reset(&b);
+        cr_assert_eq(wire_encode(&text_type, &in, &b), R_OK);
+        cr_expect_eq(wire_decode(&type, buf_bytes(&b), &a, &out), cases[i].decoded, "%s", cases[i].why);
+        buf_free(&b);
+        arena_free(&a);
+    }
+}
+
 /* Every shorter frame is refused; every frame with one byte changed is refused or read, without harm. */
 Test(wire, cut_and_changed_frames)
 {
