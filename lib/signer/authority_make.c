@@ -226,8 +226,6 @@ enum result authority_handle_create(struct worker_call *c, const struct signer_c
     struct bytes sealed = BYTES_NONE;
     struct key *own = NULL;
     uint32_t ca_version = 0;
-    if (q->actor == NULL || q->request.name == NULL)
-        return R_BAD_FRAME;
     enum result r = making_check(&m, &v);
     if (r == R_OK)
         r = making_addresses(&m);

@@ -59,8 +59,6 @@ enum result challenge_handle(struct worker_call *c, const struct signer_challeng
     struct issuing_target *targets = NULL;
     uint32_t n = 0, made = 0;
     uint32_t limit = q->limit == 0 || q->limit > LIMIT_CHALLENGE_BATCH ? LIMIT_CHALLENGE_BATCH : q->limit;
-    if (q->profile == NULL || q->actor == NULL)
-        return R_BAD_FRAME;
     const char *actor = arena_printf(c->arena, "operator:%s", q->actor);
     enum result r = actor == NULL ? R_NO_MEMORY : keyring_challenge(&w->keyring, w->db, 0, &key);
     if (r == R_NOT_FOUND) {

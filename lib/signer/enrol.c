@@ -247,11 +247,8 @@ enum result enrol_handle(struct worker_call *c, const struct signer_enrol *q, st
 {
     struct enrolment e = {.call = c, .q = q};
     struct verdict v = {0};
-    enum result r = R_BAD_FRAME;
     log_context("txn", bytes_of_text(q->transaction));
-    if (q->ca == NULL || q->transaction == NULL)
-        goto out;
-    r = enrol_open_challenge(&e);
+    enum result r = enrol_open_challenge(&e);
     if (r != R_OK) {
         log_event(LOG_LEVEL_NOTICE, "challenge-refused", LOG_RESULT(r));
         goto out;

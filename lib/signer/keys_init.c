@@ -45,9 +45,9 @@ enum result keys_handle_init(struct worker_call *c, const struct signer_keys_ini
     struct stored_key *keys = NULL;
     uint32_t n = 0;
     out->count = 0;
-    const char *actor = q->actor == NULL ? NULL : arena_printf(c->arena, "operator:%s", q->actor);
+    const char *actor = arena_printf(c->arena, "operator:%s", q->actor);
     if (actor == NULL)
-        return R_BAD_FRAME;
+        return R_NO_MEMORY;
     enum result r = authority_keys(w->db, "challenge", c->arena, &keys, &n);
     if (r == R_OK && n == 0) {
         r = keys_add_challenge(w, actor);

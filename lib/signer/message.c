@@ -6,15 +6,15 @@
 #define TYPE(ctype, fields) {#ctype, sizeof(struct ctype), fields, sizeof fields / sizeof *fields}
 
 static const struct wire_field name_attribute_fields[] = {
-    FIELD(struct name_attribute, oid, WIRE_TEXT, LIMIT_OID, NULL),
-    FIELD(struct name_attribute, value, WIRE_TEXT, LIMIT_NAME_VALUE, NULL),
+    FIELD(struct name_attribute, oid, WIRE_TEXT_PRESENT, LIMIT_OID, NULL),
+    FIELD(struct name_attribute, value, WIRE_TEXT_PRESENT, LIMIT_NAME_VALUE, NULL),
     FIELD(struct name_attribute, rdn, WIRE_U32, 0, NULL),
 };
 static const struct wire_type name_attribute_type = TYPE(name_attribute, name_attribute_fields);
 
 static const struct wire_field san_fields[] = {
-    FIELD(struct san, type, WIRE_U32, 0, NULL),
-    FIELD(struct san, value, WIRE_TEXT, LIMIT_NAME_VALUE, NULL),
+    FIELD(struct san, type, WIRE_U32, SAN_TYPES - 1, NULL),
+    FIELD(struct san, value, WIRE_TEXT_PRESENT, LIMIT_NAME_VALUE, NULL),
 };
 static const struct wire_type san_type = TYPE(san, san_fields);
 
@@ -30,12 +30,12 @@ static const struct wire_field claims_fields[] = {
 static const struct wire_type claims_type = TYPE(claims, claims_fields);
 
 static const struct wire_field enrol_fields[] = {
-    FIELD(struct signer_enrol, ca, WIRE_TEXT, 36, NULL),
+    FIELD(struct signer_enrol, ca, WIRE_TEXT_PRESENT, 36, NULL),
     FIELD(struct signer_enrol, version, WIRE_U32, 0, NULL),
     FIELD(struct signer_enrol, challenge, WIRE_TEXT, LIMIT_CHALLENGE, NULL),
     FIELD(struct signer_enrol, spki, WIRE_BYTES, LIMIT_SPKI, NULL),
     FIELD(struct signer_enrol, claims, WIRE_STRUCT, 0, &claims_type),
-    FIELD(struct signer_enrol, transaction, WIRE_TEXT, LIMIT_SCEP_TRANSACTION_ID * 4, NULL),
+    FIELD(struct signer_enrol, transaction, WIRE_TEXT_PRESENT, LIMIT_SCEP_TRANSACTION_ID * 4, NULL),
     FIELD(struct signer_enrol, message_hash, WIRE_U32, 0, NULL),
     FIELD(struct signer_enrol, message_cipher, WIRE_U32, 0, NULL),
     FIELD(struct signer_enrol, oaep, WIRE_BOOL, 0, NULL),
@@ -51,8 +51,8 @@ static const struct wire_type certificate_type = TYPE(signer_certificate, certif
 
 static const struct wire_field challenge_fields[] = {
     FIELD(struct signer_challenge, tenant, WIRE_U32, 0, NULL),
-    FIELD(struct signer_challenge, actor, WIRE_TEXT, LIMIT_DISPLAY_NAME, NULL),
-    FIELD(struct signer_challenge, profile, WIRE_TEXT, LIMIT_DISPLAY_NAME * 4, NULL),
+    FIELD(struct signer_challenge, actor, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME, NULL),
+    FIELD(struct signer_challenge, profile, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME * 4, NULL),
     FIELD(struct signer_challenge, device, WIRE_TEXT, LIMIT_DISPLAY_NAME * 4, NULL),
     FIELD(struct signer_challenge, after, WIRE_I64, 0, NULL),
     FIELD(struct signer_challenge, limit, WIRE_U32, 0, NULL),
@@ -81,7 +81,7 @@ static const struct wire_type subject_type = TYPE(ca_subject, subject_fields);
 
 static const struct wire_field ca_request_fields[] = {
     FIELD(struct ca_request, kind, WIRE_U32, 0, NULL),
-    FIELD(struct ca_request, name, WIRE_TEXT, LIMIT_DISPLAY_NAME * 4, NULL),
+    FIELD(struct ca_request, name, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME * 4, NULL),
     FIELD(struct ca_request, description, WIRE_TEXT, LIMIT_DESCRIPTION * 4, NULL),
     FIELD(struct ca_request, subject, WIRE_STRUCT, 0, &subject_type),
     FIELD(struct ca_request, key_bits, WIRE_U32, 0, NULL),
@@ -95,7 +95,7 @@ static const struct wire_type ca_request_type = TYPE(ca_request, ca_request_fiel
 
 static const struct wire_field ca_create_fields[] = {
     FIELD(struct signer_ca_create, tenant, WIRE_U32, 0, NULL),
-    FIELD(struct signer_ca_create, actor, WIRE_TEXT, LIMIT_DISPLAY_NAME, NULL),
+    FIELD(struct signer_ca_create, actor, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME, NULL),
     FIELD(struct signer_ca_create, request, WIRE_STRUCT, 0, &ca_request_type),
     FIELD(struct signer_ca_create, parent, WIRE_TEXT, LIMIT_DISPLAY_NAME * 4, NULL),
 };
@@ -112,7 +112,7 @@ static const struct wire_field ra_renew_fields[] = {
     FIELD(struct signer_ra_renew, ca_version, WIRE_U32, 0, NULL),
 };
 static const struct wire_type ra_renew_type = TYPE(signer_ra_renew, ra_renew_fields);
-static const struct wire_field keys_init_fields[] = {FIELD(struct signer_keys_init, actor, WIRE_TEXT, LIMIT_DISPLAY_NAME, NULL)};
+static const struct wire_field keys_init_fields[] = {FIELD(struct signer_keys_init, actor, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME, NULL)};
 static const struct wire_type keys_init_type = TYPE(signer_keys_init, keys_init_fields);
 static const struct wire_field crl_build_fields[] = {
     FIELD(struct signer_crl_build, ca_version, WIRE_U32, 0, NULL),
