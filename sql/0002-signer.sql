@@ -439,10 +439,10 @@ BEGIN
     UPDATE chancery.revocation_event e SET crl_number = next_number
     WHERE e.ca_version_id = p_ca_version AND e.crl_shard = p_shard AND e.crl_number IS NULL;
     SELECT d.settled INTO settled FROM chancery.clock_doubt d;
-    -- An expired entry goes only after a CRL that was published past its end, and never on the word of a clock in doubt.
+    -- An expired entry goes only after a CRL that was published past its end, and never on the word of a clock in doubt or ahead.
     RETURN QUERY
         SELECT v.tenant_id, next_number, date_trunc('second', moment), date_trunc('second', moment) + p_validity,
-               coalesce(least(state.this_update, settled), '-infinity'::timestamptz), v.crl_shards, v.crl_url
+               least(coalesce(state.this_update, '-infinity'::timestamptz), settled, moment), v.crl_shards, v.crl_url
         FROM chancery.ca_version v WHERE v.ca_version_id = p_ca_version AND v.tenant_id = state.tenant_id;
 END $$;
 COMMENT ON FUNCTION chancery.signer_crl_begin IS 'First statement of a build, inside a repeatable-read transaction: takes the number and marks the events that this snapshot shows.';

@@ -35,7 +35,7 @@ CREATE FUNCTION chancery.publisher_lease(p_name text, p_holder text, p_seconds i
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE chancery.lease l SET holder = p_holder, until = clock_timestamp() + make_interval(secs => least(greatest(p_seconds, 1), 3600))
-    WHERE l.name = p_name AND (l.holder = p_holder OR l.until < clock_timestamp());
+    WHERE l.name = p_name AND (l.holder = p_holder OR NOT l.until BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 hour');
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION chancery.publisher_lease IS 'Takes or prolongs a lease; false while another holds it.';
@@ -55,9 +55,11 @@ BEGIN
                EXISTS (SELECT FROM chancery.revocation_event e
                        WHERE e.ca_version_id = c.ca_version_id AND e.crl_shard = c.crl_shard AND e.crl_number IS NULL) AS waiting
         FROM chancery.crl_state c
-        WHERE c.lease_until < clock_timestamp() AND c.retry_at < clock_timestamp()
-          AND (c.number = 0 OR c.this_update + p_refresh <= clock_timestamp()
-               OR (c.built_at + make_interval(secs => greatest(1.0, c.build_ms * 5 / 1000.0)) <= clock_timestamp()
+        -- What a clock that ran ahead left behind (a lease, a wait, a build in the future) holds nothing up.
+        WHERE NOT c.lease_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 hour'
+          AND NOT c.retry_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes'
+          AND (c.number = 0 OR NOT c.this_update BETWEEN clock_timestamp() - p_refresh AND clock_timestamp() + interval '1 minute'
+               OR (NOT c.built_at BETWEEN clock_timestamp() - make_interval(secs => greatest(1.0, c.build_ms * 5 / 1000.0)) AND clock_timestamp()
                    AND EXISTS (SELECT FROM chancery.revocation_event e
                                WHERE e.ca_version_id = c.ca_version_id AND e.crl_shard = c.crl_shard AND e.crl_number IS NULL)))
         ORDER BY c.this_update NULLS FIRST FOR UPDATE OF c SKIP LOCKED

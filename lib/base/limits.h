@@ -43,6 +43,7 @@
 #define LIMIT_CERTIFICATE 65536         /* bytes of DER: 500 SANs fit */
 #define LIMIT_CHAIN 16                  /* certificates above a CA */
 #define LIMIT_CRL_PIECE 262144          /* bytes of one stored piece of a CRL */
+#define LIMIT_CRL_FILE 1073741824       /* bytes of a CRL file: 25 million entries */
 #define LIMIT_CRL_SHARDS 1024
 
 /* CAs, people, devices, profiles */

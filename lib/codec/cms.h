@@ -33,10 +33,10 @@ struct cms_signed {
     struct bytes signer_serial;    /* content octets of the INTEGER, sign octet dropped */
     bool verified;                 /* signature over the attributes, content type and digest of the content all right */
 };
-/* R_BAD_MESSAGE where it is no such SignedData. A wrong signature is not an error here: .verified is false, so that the caller
- * can still answer with the transaction's id; so it is where the certificate is missing or its key is not RSA of 1024 to 4096
- * bits or EC on a NIST curve. No signed attributes, an attribute doubled or with several values: R_BAD_MESSAGE. Everything is
- * in the arena. */
+/* R_BAD_MESSAGE where it is no such SignedData: no signed attributes, an attribute doubled or with several values, beyond limits.
+ * A wrong signature is not an error here: .verified is false, so that the caller can still answer with the transaction's id; so
+ * it is where the certificate is missing, its key is not RSA of 1024 to 4096 bits or EC on a NIST curve, or the signature is
+ * neither PKCS#1 v1.5 nor ECDSA. Everything is in the arena. */
 enum result cms_open_signed(struct bytes der, struct arena *a, struct cms_signed *out);
 
 struct cms_key;                    /* a private RSA key with its certificate, warm */

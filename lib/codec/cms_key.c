@@ -231,11 +231,14 @@ enum result cms_key_open(struct bytes pkcs8, struct bytes certificate, struct cm
     enum result r = R_BAD_KEY;
     struct public_key public;
     EVP_PKEY *of_certificate = NULL;
-    struct cms_key *k = calloc(1, sizeof *k);
+    struct cms_key *k;
 
+    if (certificate.n == 0 || certificate.n > LIMIT_CERTIFICATE)
+        return R_BAD_KEY;
+    k = calloc(1, sizeof *k);
     if (k == NULL)
         return R_NO_MEMORY;
-    k->certificate = malloc(certificate.n + 1);
+    k->certificate = malloc(certificate.n);
     if (k->certificate == NULL) {
         r = R_NO_MEMORY;
         goto out;

@@ -65,3 +65,13 @@ enum result signer_call(const char *socket, enum signer_verb verb, const void *r
     buf_free(&in);
     return r;
 }
+
+bool signer_listens(const char *socket)
+{
+    int fd = -1;
+    /* A full backlog is tried for a moment only: there is somebody, but no room for more. */
+    if (frame_connect(socket, clock_monotonic_ms() + 50, &fd) != R_OK)
+        return false;
+    close(fd);
+    return true;
+}

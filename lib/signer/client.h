@@ -14,4 +14,7 @@
 enum result signer_call(const char *socket, enum signer_verb verb, const void *request, int timeout_ms, struct arena *a, void *answer,
                         const char **detail);
 
+/* Does anybody listen there? Asks nothing and logs nothing: for programs that wait for the signer to come back. */
+bool signer_listens(const char *socket);
+
 #endif

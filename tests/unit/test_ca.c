@@ -164,6 +164,8 @@ Test(ca, request_texts)
         {L, X64("o"), NULL, "64 characters"},
         {L, X64("o") "x", "locality", "65 characters"},
         {C, "DE", NULL, "two letters"},
+        {C, "AZ", NULL, "the first and the last"},
+        {C, "ZA", NULL, "the last and the first"},
         {C, "", NULL, "optional"},
         {C, NULL, NULL, "optional"},
         {C, "D", "country", "one letter"},

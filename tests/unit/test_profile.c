@@ -57,7 +57,7 @@ Test(profile, not_after)
 
 static const char *two[] = {EKU_CLIENT_AUTH, EKU_SERVER_AUTH}, *turned[] = {EKU_SERVER_AUTH, EKU_CLIENT_AUTH};
 static const char *client[] = {EKU_CLIENT_AUTH}, *any[] = {EKU_ANY}, *doubled[] = {EKU_CLIENT_AUTH, EKU_CLIENT_AUTH};
-static const char *broken[] = {"client"}, *code[] = {"1.3.6.1.5.5.7.3.3"}, *many[LIMIT_EKUS + 1];
+static const char *broken[] = {"client"}, *code[] = {"1.3.6.1.5.5.7.3.3"}, *many[LIMIT_EKUS + 1], *absent[] = {NULL};
 static struct san good_formats[] = {{SAN_DNS, "{{DeviceName}}.example.org"}, {SAN_URI, "{{OnPremisesSecurityIdentifier}}"}};
 static struct san user_formats[] = {{SAN_UPN, "{{UserPrincipalName}}"}};
 
@@ -75,6 +75,9 @@ static struct setting setting_made(void)
     };
 }
 
+#define X4(s) s s s s
+#define X128(s) X4(X4(X4(s s)))
+
 #define CHANGE(name, ...) \
     static void name(struct setting *s) \
     { \
@@ -87,6 +90,9 @@ CHANGE(no_name, p->name = NULL)
 CHANGE(empty_name, p->name = "")
 CHANGE(blank_name, p->name = "  ")
 CHANGE(control_name, p->name = "a\nb")
+CHANGE(longest_name, p->name = X128("é"))
+CHANGE(longer_name, p->name = X128("é") "x")
+CHANGE(ekus_absent, p->ekus.items = absent)
 CHANGE(no_platform, p->platform = NULL)
 CHANGE(other_platform, p->platform = "amiga")
 CHANGE(bad_subject, p->subject_format = "CN=a,")
@@ -142,7 +148,7 @@ CHANGE(challenge_longer, p->challenge_seconds = 90 * DAY + 1)
 static const struct { void (*change)(struct setting *); const char *field, *why; } settings[] = {
     {nothing, NULL, "a good profile"},
     {no_name, "name", "required (3.01)"}, {empty_name, "name", "required"}, {blank_name, "name", "blanks"},
-    {control_name, "name", "a line feed"},
+    {control_name, "name", "a line feed"}, {longest_name, NULL, "128 characters"}, {longer_name, "name", "129"},
     {no_platform, "platform", "required (3.02)"}, {other_platform, "platform", "unknown"},
     {bad_subject, "subject", "syntax"}, {unknown_variable, "variable", "an unknown variable"},
     {user_variable, "variable", "a user variable in a device's profile (3.04)"},
@@ -163,7 +169,7 @@ static const struct { void (*change)(struct setting *); const char *field, *why;
     {ekus_any_of_ca, "eku", "Any Purpose where the CA has no limits"}, {ekus_doubled, "eku", "doubled"},
     {ekus_broken, "eku", "no OID"}, {ekus_not_of_ca, "eku", "not the CA's (6.25)"},
     {ekus_not_of_root, "eku", "not the root's, and the CA has no EKU"}, {ekus_open_chain, NULL, "a chain without limits"},
-    {ekus_500, NULL, "500"}, {ekus_501, "eku", "501"},
+    {ekus_absent, "eku", "no text"}, {ekus_500, NULL, "500"}, {ekus_501, "eku", "501"},
     {threshold_0, "renewal_threshold", "0 %"}, {threshold_1, NULL, "1 %"}, {threshold_99, NULL, "99 %"},
     {threshold_100, "renewal_threshold", "100 %"},
     {challenge_59, "challenge_seconds", "59 seconds"}, {challenge_60, NULL, "a minute"},
@@ -405,6 +411,13 @@ Test(profile, match_says_both_values)
     cr_expect_str_eq(v.found, "CN=b,O=c");
     cr_expect_str_eq(v.wanted, "CN=a");
     c.subject = subject;
+    struct public_key weak = {.kind = KEY_RSA, .size = 3072};
+    cr_expect_eq(profile_match(&p, &subject, &(struct sans)EMPTY, &c, &weak, 2048, &a, &v), R_KEY_LENGTH_MISMATCH);
+    cr_expect_str_eq(v.found, "RSA, 3072 bits, public exponent not allowed");
+    cr_expect_str_eq(v.wanted, "RSA, 2048 to 2048 bits, exponent odd and at least 65537");
+    weak = (struct public_key){.kind = KEY_EC, .size = 256};
+    cr_expect_eq(profile_match(&p, &subject, &(struct sans)EMPTY, &c, &weak, 0, &a, &v), R_KEY_LENGTH_MISMATCH);
+    cr_expect_str_eq(v.found, "EC, 256 bits");
     for (size_t i = 0; i < COUNT(crowd); i++)
         crowd[i] = (struct san){SAN_DNS, "host-with-é.example.org"};
     c.has_sans = true;

@@ -26,6 +26,7 @@ static const struct attribute items[] = {
     {"user.country", "Germany"}, {"user.land", "de"}, {"user.umlaut", "Zürich"}, {"user.nosid", "S-1-5-21-7;x"},
     {"device.angle", "<a>;b"}, {"device.dns", "pc-7.example.org"}, {"device.space", "Anna's PC"},
     {"device.under", "pc_7"}, {"device.star", "*.example.org"}, {"device.at", "a@b"}, {"device.dash", "pc-"},
+    {"device.aAzZ09-._", "all"},
 };
 static const struct attributes values = {items, COUNT(items)};
 
@@ -95,6 +96,7 @@ static const struct { const char *format, *expected, *why; } good[] = {
     {"C={{user.land}}", "0 C=de\n", "a country from an attribute"},
     {"CN={{device.angle}}", "0 CN=<a>;b\n", "characters that a format must quote"},
     {"CN={{DEVICE.NAME}}", "0 CN=PC-7\n", "an attribute by its own name"},
+    {"CN={{device.aAzZ09-._}}", "0 CN=all\n", "every character that an attribute's name can have"},
     {"", "", "the empty subject"},
     {"   ", "", "blanks only: the empty subject too"},
     {NULL, "", "none"},
@@ -306,6 +308,9 @@ Test(subject, a_long_variable_is_named)
     const char *name = repeated("device.", "x", 100, &a);
     cr_expect_eq(subject_check_format(arena_printf(&a, "CN={{%s}}", name), true, &a, &v), R_BAD_INPUT);
     cr_expect(same(v.field, "variable") && same(v.found, name));
+    name = repeated("device.", "x", 56, &a);
+    cr_expect_eq(subject_check_format(arena_printf(&a, "CN={{%s}}", name), true, &a, &v), R_OK, "63 characters");
+    cr_expect_eq(subject_check_format(arena_printf(&a, "CN={{%sx}}", name), true, &a, &v), R_BAD_INPUT, "64 characters");
     arena_free(&a);
 }
 
@@ -320,6 +325,9 @@ Test(subject, memory_may_end_anywhere)
         arena_free(&a);
     }
 }
+
+#define A61 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A63 A61 "aa"
 
 /* expected NULL: refused, with field and found; at_check: already when the profile is saved. */
 static const struct {
@@ -344,6 +352,8 @@ static const struct {
     {SAN_EMAIL, "{{UserName}}", true, NULL, false, "san", "anna", "no @"},
     {SAN_EMAIL, "{{user.umlaut}}@example.org", true, NULL, false, "san", "Zürich@example.org", "not ASCII"},
     {SAN_EMAIL, ".a@example.org", true, NULL, true, "san", ".a@example.org", "a dot at the beginning"},
+    {SAN_EMAIL, "a.@example.org", true, NULL, true, "san", "a.@example.org", "a dot at the local part's end"},
+    {SAN_EMAIL, "@example.org", true, NULL, true, "san", "@example.org", "nobody"},
     {SAN_EMAIL, "a@exa mple.org", true, NULL, true, "san", "a@exa mple.org", "a blank in the host"},
     {SAN_EMAIL, "a@b@c", true, NULL, true, "san", "a@b@c", "two @"},
     {SAN_EMAIL, "a@", true, NULL, true, "san", "a@", "no host"},
@@ -364,8 +374,10 @@ static const struct {
     {SAN_DNS, "{{device.space}}", false, NULL, false, "san", "Anna's PC", "a device's name that is no host name"},
     {SAN_DNS, "{{user.emoji}}", true, NULL, false, "san", "Anna 🦊", "emoji"},
     {SAN_DNS, "{{user.umlaut}}", true, NULL, false, "san", "Zürich", "not ASCII"},
-    {SAN_DNS, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b", false, NULL, true, "san",
-     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b", "a label of 64"},
+    {SAN_DNS, A63, false, A63, false, NULL, NULL, "a label of 63"},
+    {SAN_DNS, A63 "." A63 "." A63 "." A61, false, A63 "." A63 "." A63 "." A61, false, NULL, NULL, "a name of 253"},
+    {SAN_DNS, A63 "." A63 "." A63 "." A61 "a", false, NULL, true, "san", A63 "." A63 "." A63 "." A61 "a", "a name of 254"},
+    {SAN_DNS, A63 "a.b", false, NULL, true, "san", A63 "a.b", "a label of 64"},
     {SAN_DNS, "{{user.max}}", true, NULL, false, "san", value_1024, "far longer than a host name"},
     {SAN_URI, "{{OnPremisesSecurityIdentifier}}", false, "tag:microsoft.com,2022-09-14:sid:" SID, false, NULL, NULL,
      "row 3.51, a device's"},
@@ -486,7 +498,7 @@ Test(subject, san_lists, .init = setup)
     cr_expect_eq(out.count, 0u);
     struct san doubled[] = {{SAN_UPN, "{{UserPrincipalName}}"}, {SAN_EMAIL, "anna@example.org"}, {SAN_UPN, "anna@example.org"}};
     cr_expect_eq(sans_expand(&(struct sans){doubled, 3}, true, &values, &a, &out, &v), R_OK);
-    cr_expect_eq(out.count, 2u, "the same name twice is one, of another type it is another");
+    cr_assert(out.count == 2 && out.items[0].type == SAN_UPN && out.items[1].type == SAN_EMAIL, "the same name twice is one, of another type it is another");
     struct san second_bad[] = {{SAN_DNS, "a.b"}, {SAN_DNS, "{{SurName}}"}};
     out.count = 77;
     cr_expect_eq(sans_expand(&(struct sans){second_bad, 2}, true, &values, &a, &out, &v), R_BAD_INPUT);
