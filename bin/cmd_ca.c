@@ -1,0 +1,148 @@
+/* Certification authorities: making them is the signer's, all else the database's. */
+#include <string.h>
+
+#include "bin/cli.h"
+#include "bin/purpose_words.h"
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+#include "lib/codec/crl.h"
+
+static enum result created(struct cli *c, const struct signer_ca_created *made, const char *name)
+{
+    char end[CLOCK_ISO_SIZE];
+    clock_to_iso(made->not_after, end);
+    if (made->clamped)
+        cli_say("%s: the validity was clamped to the parent's end, %s.", name, end);
+    if (c->json)
+        printf("{\"id\":\"%s\",\"not_after\":\"%s\",\"clamped\":%s}\n", made->ca, end, made->clamped ? "true" : "false");
+    else
+        puts(made->ca);
+    return R_OK;
+}
+
+static enum result create(struct cli *c, struct signer_ca_create *q)
+{
+    struct ca_request *ca = &q->request;
+    struct signer_ca_created made;
+    q->tenant = (uint32_t)c->tenant;
+    q->actor = c->login;
+    ca->name = cli_text(c, "name");
+    ca->description = cli_text(c, "description");
+    ca->subject = (struct ca_subject){cli_text(c, "cn"), cli_text(c, "o"), cli_text(c, "ou"), cli_text(c, "c"), cli_text(c, "st"), cli_text(c, "l")};
+    ca->years = (uint32_t)cli_number(c, "years", 0);
+    enum result r = purpose_words(c, "eku", true, &ca->ekus, &ca->eku_names);
+    if (r == R_OK)
+        r = cli_signer(c, SIGNER_CA_CREATE, q, LIMIT_SIGNER_ADMIN_MS, &c->arena, &made);
+    return r == R_OK ? created(c, &made, ca->name) : r;
+}
+
+static enum result ca_create_root(struct cli *c)
+{
+    const struct key_pair_choice *key = key_pair_choice_find(cli_text(c, "key"));
+    struct signer_ca_create q = {.request = {.kind = CA_ROOT, .key_bits = key->bits}};
+    return create(c, &q);
+}
+
+static enum result ca_create_issuing(struct cli *c)
+{
+    struct signer_ca_create q = {.request = {.kind = CA_ISSUING, .names_from_requests = cli_flag(c, "names-from-requests")},
+                                 .parent = cli_text(c, "parent")};
+    enum result r = purpose_words(c, "ra-eku", false, &q.request.ra_ekus, NULL);
+    return r == R_OK ? create(c, &q) : r;
+}
+
+static enum result ca_list(struct cli *c) { return cli_list(c, OPERATOR_CA_LIST, NULL, 0); }
+
+static enum result ca_show(struct cli *c)
+{
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument)};
+    return cli_show(c, OPERATOR_CA_SHOW, arguments, 1);
+}
+
+static enum result ca_certificate(struct cli *c)
+{
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument)};
+    struct db_rows *rows = NULL;
+    struct bytes *chain = NULL;
+    uint32_t count = 0;
+    bool pem = !cli_flag(c, "der");
+    if (!pem && (cli_flag(c, "chain") || cli_flag(c, "pem")))
+        return cli_refuse(c, R_BAD_INPUT, "--der gives one certificate: neither --chain nor --pem go with it.");
+    enum result r = cli_call(c, OPERATOR_CA_CERTIFICATE, arguments, 1, &rows);
+    if (r == R_OK && cli_flag(c, "chain"))
+        r = db_byteas(rows, 0, 1, &c->arena, &chain, &count);
+    if (r == R_OK)
+        r = output_der(db_bytes(rows, 0, 0), pem, "CERTIFICATE");
+    for (uint32_t i = 0; r == R_OK && i < count; i++)
+        r = output_der(chain[i], true, "CERTIFICATE");
+    db_rows_free(rows);
+    return r;
+}
+
+static enum result change(struct cli *c, const char *action, struct db_param reason)
+{
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument), DB_P_TEXT(action), reason, cli_expected(c)};
+    return cli_call(c, OPERATOR_CA_CHANGE, arguments, 4, NULL);
+}
+
+static enum result ca_pause(struct cli *c) { return change(c, "pause", DB_P_NULL(DB_INT4)); }
+static enum result ca_resume(struct cli *c) { return change(c, "resume", DB_P_NULL(DB_INT4)); }
+static enum result ca_delete(struct cli *c) { return change(c, "delete", DB_P_NULL(DB_INT4)); }
+
+static enum result ca_revoke(struct cli *c)
+{
+    const char *reason = cli_text(c, "reason");
+    return change(c, "revoke", reason == NULL ? DB_P_NULL(DB_INT4) : DB_P_INT4(crl_reason_from_name(reason)));
+}
+
+#define SUBJECT_OPTIONS \
+    {"name", "NAME", OPTION_TEXT, OPTION_REQUIRED, "the CA's name", 0, 0}, \
+    {"description", "TEXT", OPTION_TEXT, 0, "description", 0, 0}, \
+    {"cn", "TEXT", OPTION_TEXT, OPTION_REQUIRED, "subject: common name", 0, 0}, \
+    {"o", "TEXT", OPTION_TEXT, 0, "subject: organization", 0, 0}, \
+    {"ou", "TEXT", OPTION_TEXT, 0, "subject: organizational unit", 0, 0}, \
+    {"c", "CC", OPTION_TEXT, 0, "subject: country, two letters", 0, 0}, \
+    {"st", "TEXT", OPTION_TEXT, 0, "subject: state or province", 0, 0}, \
+    {"l", "TEXT", OPTION_TEXT, 0, "subject: locality", 0, 0}, \
+    {"years", "N", OPTION_NUMBER, OPTION_REQUIRED, "validity", 1, LIMIT_CA_YEARS}, \
+    {"eku", "NAME|OID|NAME=OID", OPTION_TEXT, OPTION_REQUIRED | OPTION_REPEATED, "extended key usage", 0, 0}
+
+static const struct option root_options[] = {
+    SUBJECT_OPTIONS,
+    {"key", "RSA-2048|RSA-3072|RSA-4096", OPTION_CHOICE, OPTION_REQUIRED, "key; with SHA-256, SHA-384, SHA-512", 0, 0},
+    OPTION_END,
+};
+static const struct option issuing_options[] = {
+    SUBJECT_OPTIONS,
+    {"parent", "NAME|ID", OPTION_TEXT, OPTION_REQUIRED, "the root above it, from which it has key size and hash", 0, 0},
+    {"names-from-requests", NULL, OPTION_FLAG, 0, "may ever certify names that are not from the registry; fixed", 0, 0},
+    {"ra-eku", "NAME|OID", OPTION_TEXT, OPTION_REPEATED, "extended key usage of the RA certificates (default none)", 0, 0},
+    OPTION_END,
+};
+static const struct option certificate_options[] = {
+    {"pem", NULL, OPTION_FLAG, 0, "PEM (default)", 0, 0},
+    {"der", NULL, OPTION_FLAG, 0, "DER", 0, 0},
+    {"chain", NULL, OPTION_FLAG, 0, "and the certificates above it up to the root", 0, 0},
+    OPTION_END,
+};
+#define VERSION_OPTION {"row-version", "N", OPTION_NUMBER, 0, "refuse where show tells another", 1, INT32_MAX}
+static const struct option change_options[] = {VERSION_OPTION, OPTION_END};
+static const struct option revoke_options[] = {
+    VERSION_OPTION,
+    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn", OPTION_CHOICE, 0,
+     "reason (default cessationOfOperation)", 0, 0},
+    OPTION_END,
+};
+
+const struct command commands_ca[] = {
+    {"ca", "create-root", NULL, OPTION_FLAG, root_options, false, "make a root CA; prints its id", ca_create_root},
+    {"ca", "create-issuing", NULL, OPTION_FLAG, issuing_options, false, "make an issuing CA below a root; prints its id", ca_create_issuing},
+    {"ca", "list", NULL, OPTION_FLAG, NULL, false, "the CAs and their status", ca_list},
+    {"ca", "show", "NAME|ID", OPTION_TEXT, NULL, false, "all properties of a CA", ca_show},
+    {"ca", "certificate", "NAME|ID", OPTION_TEXT, certificate_options, false, "a CA's certificate to standard output", ca_certificate},
+    {"ca", "pause", "NAME|ID", OPTION_TEXT, change_options, false, "issue nothing until it is resumed", ca_pause},
+    {"ca", "resume", "NAME|ID", OPTION_TEXT, change_options, false, "end a pause", ca_resume},
+    {"ca", "revoke", "NAME|ID", OPTION_TEXT, revoke_options, false, "revoke a paused issuing CA without active certificates", ca_revoke},
+    {"ca", "delete", "NAME|ID", OPTION_TEXT, change_options, false, "delete a revoked issuing CA, or a root with none below", ca_delete},
+    {0},
+};
