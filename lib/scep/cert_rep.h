@@ -1,0 +1,24 @@
+/*
+ * cert_rep: the answer to a SCEP message (RFC 8894 section 3.3.2): SUCCESS with the certificate, or FAILURE.
+ *
+ * Both echo the transaction id in the string type it came in and the sender's nonce as recipientNonce, and carry a fresh nonce as
+ * long as the sender's (interop Q27 to Q31). Digest and cipher are those of the request, so that the client can read the answer
+ * (Q33); in place of MD5, single DES and what is unknown here stand SHA-256 and AES-128-CBC.
+ */
+#ifndef CHANCERY_SCEP_CERT_REP_H
+#define CHANCERY_SCEP_CERT_REP_H
+
+#include "lib/scep/message.h"
+
+/* Who answers: the RA's signing key, and its certificate, which is put into the answer. */
+struct responder { const struct cms_key *key; struct bytes certificate; };
+
+/* Only the issued certificate is inside, the form that every client takes (Q25, Q26). cipher: of the request's envelope.
+ * R_BAD_INPUT where the sender's certificate has no key that content can be sealed to. */
+enum result cert_rep_success(const struct message *request, uint32_t cipher, const struct responder *by, struct bytes certificate,
+                             struct arena *a, struct bytes *der);
+/* text: failInfoText (RFC 8894 section 3.2.1.4), or NULL for none. */
+enum result cert_rep_failure(const struct message *request, enum fail_info fail, const char *text, const struct responder *by,
+                             struct arena *a, struct bytes *der);
+
+#endif
