@@ -48,6 +48,11 @@ static enum result ca_decode_chain(struct keyring_ca *c)
     r = certificate_decode(c->row.certificate, &c->arena, &c->chain[0]);
     for (uint32_t i = 0; r == R_OK && i < c->row.chain_count; i++)
         r = certificate_decode(c->row.chain[i], &c->arena, &c->chain[i + 1]);
+    /* The bounds are taken from these certificates: each must be what the one above it signed. */
+    for (uint32_t i = 0; r == R_OK && i < c->row.chain_count; i++)
+        r = certificate_verify(c->chain[i].der, c->chain[i + 1].key.spki);
+    if (r != R_OK)
+        log_event(LOG_LEVEL_ERROR, "ca-chain-refused", LOG_NUM("ca_version", c->ca_version), LOG_RESULT(r));
     return r;
 }
 
