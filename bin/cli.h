@@ -1,9 +1,10 @@
 /*
  * cli: what the commands of `chancery` share: the table of commands, the words given, the session, the output.
  *
- * A command is a row: noun, verb, what it takes, and its function. The words are checked against the row before the function runs: a
- * function asks for its options by name and gets values of the right kind. It returns a result; chancery.c says it, once, as
- * "chancery: SENTENCE DETAIL" on standard error, and turns it into the exit status: 0, 1, or 2 for words that were not understood.
+ * A command is a row: noun, verb, what it takes, and its function. The words are checked against the row before the function
+ * runs: a function asks for its options by name and gets values of the right kind. It returns a result; chancery.c says
+ * it, once, as "chancery: SENTENCE DETAIL" on standard error, and turns it into the exit status: 0, 1, or 2 for words that
+ * were not understood.
  */
 #ifndef CHANCERY_BIN_CLI_H
 #define CHANCERY_BIN_CLI_H

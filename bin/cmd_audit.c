@@ -113,7 +113,7 @@ static enum result kept_read(struct verification *v)
         if (r != R_BAD_INPUT)
             continue;
         r = text_read(c, words[i], &text);
-        for (char *line = r == R_OK ? strtok_r(text, "\r\n", &rest) : NULL; r == R_OK && line != NULL; line = strtok_r(NULL, "\r\n", &rest))
+        for (char *line = text; r == R_OK && (line = strtok_r(line, "\r\n", &rest)) != NULL; line = NULL)
             if (kept_add(v, line) != R_OK)
                 r = cli_refuse(c, R_BAD_INPUT, "%s: wanted lines BATCH:HEAD:SIGNATURE, as \"audit head\" writes them.", words[i]);
     }
@@ -139,8 +139,10 @@ static enum result entry_next(struct verification *v, struct audit_entry *e)
     const struct db_rows *rows = v->entries;
     int i = v->entries_at++;
     *e = (struct audit_entry){
-        .seq = db_number(rows, i, 0), .hash = db_bytes(rows, i, 1), .audit_id = db_number(rows, i, 2), .at_us = db_number(rows, i, 3),
-        .tenant = db_number(rows, i, 4), .actor = db_text(rows, i, 5), .activity = db_text(rows, i, 6), .object_id = db_text(rows, i, 7),
+        .seq = db_number(rows, i, 0), .hash = db_bytes(rows, i, 1), .audit_id = db_number(rows, i, 2),
+        .at_us = db_number(rows, i, 3),
+        .tenant = db_number(rows, i, 4), .actor = db_text(rows, i, 5), .activity = db_text(rows, i, 6),
+        .object_id = db_text(rows, i, 7),
         .object_name = db_text(rows, i, 8), .details = db_text(rows, i, 9), .present = db_bool(rows, i, 10),
     };
     return R_OK;
@@ -154,8 +156,8 @@ static enum result kept_check(struct verification *v, const struct audit_batch *
             continue;
         v->kept_met++;
         if (audit_kept_check(&v->kept[i], b, &v->keys, &why) != R_OK)
-            return cli_refuse(v->cli, R_AUDIT_BROKEN, "batch %lld (entries %lld to %lld): %s", (long long)b->batch, (long long)b->first,
-                              (long long)b->last, why);
+            return cli_refuse(v->cli, R_AUDIT_BROKEN, "batch %lld (entries %lld to %lld): %s", (long long)b->batch,
+                              (long long)b->first, (long long)b->last, why);
     }
     return R_OK;
 }
@@ -202,8 +204,8 @@ static enum result batches_check(struct verification *v)
         if (r == R_OK && count > 0)
             v->entries_last = db_number(rows, count - 1, 2);
         for (int i = 0; r == R_OK && i < count; i++) {
-            const struct audit_batch b = {db_number(rows, i, 0), db_number(rows, i, 1), db_number(rows, i, 2), db_bytes(rows, i, 3),
-                                          db_bytes(rows, i, 6)};
+            const struct audit_batch b = {db_number(rows, i, 0), db_number(rows, i, 1), db_number(rows, i, 2),
+                                          db_bytes(rows, i, 3), db_bytes(rows, i, 6)};
             r = batch_check(v, &b, db_number(rows, i, 4));
         }
         db_rows_free(rows);
@@ -220,12 +222,13 @@ static enum result loose_check(struct verification *v)
     enum result r = cli_call(v->cli, OPERATOR_AUDIT_LOOSE, arguments, 1, &rows);
     if (r == R_OK && db_count(rows) > 0) {
         const char *what = db_text(rows, 0, 0), *at = db_text(rows, 0, 2);
+        long long id = (long long)db_number(rows, 0, 1);
         r = R_AUDIT_BROKEN;
         if (strcmp(what, "entry") == 0)
-            cli_refuse(v->cli, r, "audit id %lld of %s is not sealed: it was inserted, or the publisher does not run", (long long)db_number(rows, 0, 1),
+            cli_refuse(v->cli, r, "audit id %lld of %s is not sealed: it was inserted, or the publisher does not run", id,
                        at != NULL ? at : "no time");
         else
-            cli_refuse(v->cli, r, "entry %lld stands behind the last batch: it was inserted, or batches were cut off", (long long)db_number(rows, 0, 1));
+            cli_refuse(v->cli, r, "entry %lld stands behind the last batch: it was inserted, or batches were cut off", id);
     }
     db_rows_free(rows);
     return r;
@@ -235,7 +238,8 @@ static enum result cut_check(struct verification *v)
 {
     for (int i = 0; i < v->kept_count; i++)
         if (v->kept[i].batch > v->chain.batches)
-            return cli_refuse(v->cli, R_AUDIT_BROKEN, "entries were cut off: the log ends with batch %lld, and the head kept is of batch %lld",
+            return cli_refuse(v->cli, R_AUDIT_BROKEN,
+                              "entries were cut off: the log ends with batch %lld, and the head kept is of batch %lld",
                               (long long)v->chain.batches, (long long)v->kept[i].batch);
     return R_OK;
 }
@@ -258,12 +262,10 @@ static enum result audit_verify(struct cli *c)
         r = cut_check(v);
     if (r == R_OK)
         r = loose_check(v);
-    if (r == R_OK && c->json)
-        printf("{\"entries\":%lld,\"batches\":%lld,\"unsigned\":%lld,\"heads\":%d}\n", (long long)v->chain.entries, (long long)v->chain.batches,
-               (long long)v->unsigned_batches, v->kept_met);
-    else if (r == R_OK)
-        printf("the audit log verifies: %lld entries, %lld batches, %lld heads not signed yet, %d kept heads found\n", (long long)v->chain.entries,
-               (long long)v->chain.batches, (long long)v->unsigned_batches, v->kept_met);
+    if (r == R_OK)
+        printf(c->json ? "{\"entries\":%lld,\"batches\":%lld,\"unsigned\":%lld,\"heads\":%d}\n"
+                       : "the audit log verifies: %lld entries, %lld batches, %lld heads not signed yet, %d kept heads found\n",
+               (long long)v->chain.entries, (long long)v->chain.batches, (long long)v->unsigned_batches, v->kept_met);
     db_rows_free(v->entries);
     audit_chain_free(&v->chain);
     return r;
@@ -275,7 +277,8 @@ static enum result audit_list(struct cli *c)
 {
     int64_t before = cli_number(c, "before", 0);
     const struct db_param arguments[] = {DB_P_TEXT(cli_text(c, "activity")), DB_P_TEXT(cli_text(c, "actor")),
-                                         before == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8(before), DB_P_INT4(cli_number(c, "limit", 100))};
+                                         before == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8(before),
+                                         DB_P_INT4(cli_number(c, "limit", 100))};
     return cli_list(c, OPERATOR_AUDIT_LIST, arguments, 4);
 }
 
@@ -319,13 +322,15 @@ static const struct option list_options[] = {
 };
 static const struct option verify_options[] = {
     {"head", "FILE|BATCH:HEAD:SIGNATURE", OPTION_TEXT, OPTION_REPEATED, "a signed head kept elsewhere", 0, 0},
-    {"key", "FILE", OPTION_TEXT, OPTION_REPEATED, "the audit key's public half kept elsewhere, PEM (default the database's)", 0, 0},
+    {"key", "FILE", OPTION_TEXT, OPTION_REPEATED, "the audit key's public half kept elsewhere, PEM (default the database's)",
+     0, 0},
     OPTION_END,
 };
 
 const struct command commands_audit[] = {
     {"audit", "list", NULL, OPTION_FLAG, list_options, false, "entries, newest first", audit_list},
-    {"audit", "verify", NULL, OPTION_FLAG, verify_options, false, "prove that nothing was changed, left out or put in", audit_verify},
+    {"audit", "verify", NULL, OPTION_FLAG, verify_options, false, "prove that nothing was changed, left out or put in",
+     audit_verify},
     {"audit", "head", NULL, OPTION_FLAG, NULL, false, "the newest signed head, to be kept elsewhere", audit_head},
     {"audit", "key", NULL, OPTION_FLAG, NULL, false, "the audit key's public half, PEM", audit_key},
     {0},

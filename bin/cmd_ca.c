@@ -28,7 +28,8 @@ static enum result create(struct cli *c, struct signer_ca_create *q)
     q->actor = c->login;
     ca->name = cli_text(c, "name");
     ca->description = cli_text(c, "description");
-    ca->subject = (struct ca_subject){cli_text(c, "cn"), cli_text(c, "o"), cli_text(c, "ou"), cli_text(c, "c"), cli_text(c, "st"), cli_text(c, "l")};
+    ca->subject = (struct ca_subject){cli_text(c, "cn"), cli_text(c, "o"), cli_text(c, "ou"),
+                                      cli_text(c, "c"), cli_text(c, "st"), cli_text(c, "l")};
     ca->years = (uint32_t)cli_number(c, "years", 0);
     enum result r = purpose_words(c, "eku", true, &ca->ekus, &ca->eku_names);
     if (r == R_OK)
@@ -129,20 +130,24 @@ static const struct option certificate_options[] = {
 static const struct option change_options[] = {VERSION_OPTION, OPTION_END};
 static const struct option revoke_options[] = {
     VERSION_OPTION,
-    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn", OPTION_CHOICE, 0,
-     "reason (default cessationOfOperation)", 0, 0},
+    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn",
+     OPTION_CHOICE, 0, "reason (default cessationOfOperation)", 0, 0},
     OPTION_END,
 };
 
 const struct command commands_ca[] = {
     {"ca", "create-root", NULL, OPTION_FLAG, root_options, false, "make a root CA; prints its id", ca_create_root},
-    {"ca", "create-issuing", NULL, OPTION_FLAG, issuing_options, false, "make an issuing CA below a root; prints its id", ca_create_issuing},
+    {"ca", "create-issuing", NULL, OPTION_FLAG, issuing_options, false, "make an issuing CA below a root; prints its id",
+     ca_create_issuing},
     {"ca", "list", NULL, OPTION_FLAG, NULL, false, "the CAs and their status", ca_list},
     {"ca", "show", "NAME|ID", OPTION_TEXT, NULL, false, "all properties of a CA", ca_show},
-    {"ca", "certificate", "NAME|ID", OPTION_TEXT, certificate_options, false, "a CA's certificate to standard output", ca_certificate},
+    {"ca", "certificate", "NAME|ID", OPTION_TEXT, certificate_options, false, "a CA's certificate to standard output",
+     ca_certificate},
     {"ca", "pause", "NAME|ID", OPTION_TEXT, change_options, false, "issue nothing until it is resumed", ca_pause},
     {"ca", "resume", "NAME|ID", OPTION_TEXT, change_options, false, "end a pause", ca_resume},
-    {"ca", "revoke", "NAME|ID", OPTION_TEXT, revoke_options, false, "revoke a paused issuing CA without active certificates", ca_revoke},
-    {"ca", "delete", "NAME|ID", OPTION_TEXT, change_options, false, "delete a revoked issuing CA, or a root with none below", ca_delete},
+    {"ca", "revoke", "NAME|ID", OPTION_TEXT, revoke_options, false, "revoke a paused issuing CA without active certificates",
+     ca_revoke},
+    {"ca", "delete", "NAME|ID", OPTION_TEXT, change_options, false, "delete a revoked issuing CA, or a root with none below",
+     ca_delete},
     {0},
 };

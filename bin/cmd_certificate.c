@@ -16,8 +16,9 @@ static enum result certificate_list(struct cli *c)
     const char *kind = cli_text(c, "kind");
     int64_t before = cli_number(c, "before", 0);
     const struct db_param arguments[] = {
-        DB_P_TEXT(cli_text(c, "ca")), DB_P_TEXT(cli_text(c, "device")), DB_P_TEXT(cli_text(c, "name")), DB_P_TEXT(cli_text(c, "status")),
-        serial_param(c, cli_text(c, "serial")), DB_P_TEXT(kind != NULL ? kind : "leaf"), DB_P_INT4(cli_number(c, "limit", 100)),
+        DB_P_TEXT(cli_text(c, "ca")), DB_P_TEXT(cli_text(c, "device")), DB_P_TEXT(cli_text(c, "name")),
+        DB_P_TEXT(cli_text(c, "status")), serial_param(c, cli_text(c, "serial")),
+        DB_P_TEXT(kind != NULL ? kind : "leaf"), DB_P_INT4(cli_number(c, "limit", 100)),
         before == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8(before),
     };
     return cli_list(c, OPERATOR_CERTIFICATE_LIST, arguments, 8);
@@ -44,7 +45,8 @@ static enum result certificate_get(struct cli *c)
 
 static enum result revoke_for(struct cli *c, int reason, struct db_param invalidity)
 {
-    const struct db_param arguments[] = {serial_param(c, c->argument), DB_P_TEXT(cli_text(c, "ca")), DB_P_INT4(reason), invalidity};
+    const struct db_param arguments[] = {serial_param(c, c->argument), DB_P_TEXT(cli_text(c, "ca")), DB_P_INT4(reason),
+                                         invalidity};
     return cli_call(c, OPERATOR_CERTIFICATE_REVOKE, arguments, 4, NULL);
 }
 
@@ -104,8 +106,8 @@ static const struct option get_options[] = {
 };
 static const struct option revoke_options[] = {
     CA_OPTION,
-    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn|aACompromise|certificateHold",
-     OPTION_CHOICE, 0, "reason (default unspecified)", 0, 0},
+    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn|"
+               "aACompromise|certificateHold", OPTION_CHOICE, 0, "reason (default unspecified)", 0, 0},
     {"invalidity-date", "TIME", OPTION_TIME, 0, "since when the key is suspect", 0, 0},
     OPTION_END,
 };
@@ -117,10 +119,12 @@ static const struct option crl_options[] = {
 
 const struct command commands_certificate[] = {
     {"certificate", "list", NULL, OPTION_FLAG, list_options, false, "certificates, newest first", certificate_list},
-    {"certificate", "show", "SERIAL", OPTION_SERIAL, one_options, false, "a certificate and the history of its revocation", certificate_show},
+    {"certificate", "show", "SERIAL", OPTION_SERIAL, one_options, false, "a certificate and the history of its revocation",
+     certificate_show},
     {"certificate", "get", "SERIAL", OPTION_SERIAL, get_options, false, "a certificate to standard output", certificate_get},
     {"certificate", "revoke", "SERIAL", OPTION_SERIAL, revoke_options, false, "revoke a certificate", certificate_revoke},
-    {"certificate", "hold", "SERIAL", OPTION_SERIAL, one_options, false, "revoke it until it is released or revoked for good", certificate_hold},
+    {"certificate", "hold", "SERIAL", OPTION_SERIAL, one_options, false, "revoke it until it is released or revoked for good",
+     certificate_hold},
     {"certificate", "release", "SERIAL", OPTION_SERIAL, one_options, false, "end a hold", certificate_release},
     {"crl", "list", NULL, OPTION_FLAG, NULL, false, "the newest CRLs", crl_list},
     {"crl", "get", "NAME|ID", OPTION_TEXT, crl_options, false, "a CA's newest CRL to standard output", crl_get},

@@ -33,7 +33,8 @@ static void row_json(struct listing *l, const struct signer_challenge_row *row)
 static void row_write(struct listing *l, const struct signer_challenge_row *row)
 {
     if (row->challenge == NULL) {
-        cli_say("device %s (%lld): %s", row->device_name, (long long)row->device, row->missing != NULL ? row->missing : "no challenge can be made");
+        cli_say("device %s (%lld): %s", row->device_name, (long long)row->device,
+                row->missing != NULL ? row->missing : "no challenge can be made");
         l->failed++;
         return;
     }
@@ -62,8 +63,8 @@ static enum result batch_make(struct cli *c, struct signer_challenge *q, struct 
 
 static enum result challenge_create(struct cli *c)
 {
-    struct signer_challenge q = {.tenant = (uint32_t)c->tenant, .actor = c->login, .profile = cli_text(c, "profile"), .device = cli_text(c, "device"),
-                                 .limit = LIMIT_CHALLENGE_BATCH};
+    struct signer_challenge q = {.tenant = (uint32_t)c->tenant, .actor = c->login, .profile = cli_text(c, "profile"),
+                                 .device = cli_text(c, "device"), .limit = LIMIT_CHALLENGE_BATCH};
     struct listing l = {.json = c->json};
     enum result r;
     uint32_t count;
@@ -90,8 +91,10 @@ static const struct option create_options[] = {
 };
 
 const struct command commands_challenge[] = {
-    {"keys", "init", NULL, OPTION_FLAG, NULL, false, "make the challenge and audit keys where there are none; prints how many", keys_init},
+    {"keys", "init", NULL, OPTION_FLAG, NULL, false,
+     "make the challenge and audit keys where there are none; prints how many", keys_init},
     {"keys", "list", NULL, OPTION_FLAG, NULL, false, "the keys, without their material", keys_list},
-    {"challenge", "create", NULL, OPTION_FLAG, create_options, false, "SCEP challenges: lines of device, subject, challenge, between tabs", challenge_create},
+    {"challenge", "create", NULL, OPTION_FLAG, create_options, false,
+     "SCEP challenges: lines of device, subject, challenge, between tabs", challenge_create},
     {0},
 };

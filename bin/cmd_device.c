@@ -45,7 +45,8 @@ static enum result device_add(struct cli *c)
 
 static enum result device_list(struct cli *c)
 {
-    const struct db_param arguments[] = {DB_P_TEXT(cli_text(c, "group")), DB_P_INT8(cli_number(c, "after", 0)), DB_P_INT4(cli_number(c, "limit", 1000))};
+    const struct db_param arguments[] = {DB_P_TEXT(cli_text(c, "group")), DB_P_INT8(cli_number(c, "after", 0)),
+                                         DB_P_INT4(cli_number(c, "limit", 1000))};
     return cli_list(c, OPERATOR_DEVICE_LIST, arguments, 3);
 }
 

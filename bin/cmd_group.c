@@ -11,7 +11,8 @@ static enum result group_list(struct cli *c) { return cli_list(c, OPERATOR_GROUP
 
 static enum result group_show(struct cli *c)
 {
-    const struct db_param arguments[] = {DB_P_TEXT(c->argument), DB_P_INT8(cli_number(c, "after", 0)), DB_P_INT4(cli_number(c, "limit", 1000))};
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument), DB_P_INT8(cli_number(c, "after", 0)),
+                                         DB_P_INT4(cli_number(c, "limit", 1000))};
     return cli_list(c, OPERATOR_GROUP_MEMBERS, arguments, 3);
 }
 
@@ -23,7 +24,8 @@ static enum result change(struct cli *c, bool adding, bool all)
         return R_NO_MEMORY;
     if ((devices > 0) + (users > 0) + all != 1)
         return cli_refuse(c, R_BAD_INPUT, "Wanted either --device or --user%s.", adding ? " or --all-devices" : "");
-    const struct db_param arguments[] = {DB_P_TEXT(c->argument), DB_P_BOOL(adding), DB_P_TEXTS(device, devices), DB_P_TEXTS(user, users), DB_P_BOOL(all)};
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument), DB_P_BOOL(adding), DB_P_TEXTS(device, devices),
+                                         DB_P_TEXTS(user, users), DB_P_BOOL(all)};
     return cli_call(c, OPERATOR_GROUP_CHANGE, arguments, 5, NULL);
 }
 
@@ -38,7 +40,8 @@ static enum result group_delete(struct cli *c)
 
 static enum result assign(struct cli *c, bool adding, bool exclude)
 {
-    const struct db_param arguments[] = {DB_P_TEXT(cli_text(c, "profile")), DB_P_TEXT(cli_text(c, "group")), DB_P_BOOL(adding), DB_P_BOOL(exclude)};
+    const struct db_param arguments[] = {DB_P_TEXT(cli_text(c, "profile")), DB_P_TEXT(cli_text(c, "group")),
+                                         DB_P_BOOL(adding), DB_P_BOOL(exclude)};
     return cli_call(c, OPERATOR_ASSIGNMENT_CHANGE, arguments, 4, NULL);
 }
 
@@ -75,14 +78,16 @@ static const struct option assign_options[] = {
     ASSIGN_OPTIONS, {"exclude", NULL, OPTION_FLAG, 0, "its members do not get it, whatever includes them", 0, 0}, OPTION_END,
 };
 static const struct option unassign_options[] = {ASSIGN_OPTIONS, OPTION_END};
-static const struct option assign_list_options[] = {{"profile", "PROFILE", OPTION_TEXT, 0, "only this profile", 0, 0}, OPTION_END};
+static const struct option assign_list_options[] = {{"profile", "PROFILE", OPTION_TEXT, 0, "only this profile", 0, 0},
+                                                    OPTION_END};
 
 const struct command commands_group[] = {
     {"group", "add", NULL, OPTION_FLAG, add_options, false, "make a group; prints its id", group_add},
     {"group", "list", NULL, OPTION_FLAG, NULL, false, "the groups and what is assigned to them", group_list},
     {"group", "show", "GROUP", OPTION_TEXT, show_options, false, "the members of a group", group_show},
     {"group", "add-member", "GROUP", OPTION_TEXT, add_member_options, false, "put devices or users into it", group_add_member},
-    {"group", "remove-member", "GROUP", OPTION_TEXT, remove_member_options, false, "take devices or users out of it", group_remove_member},
+    {"group", "remove-member", "GROUP", OPTION_TEXT, remove_member_options, false, "take devices or users out of it",
+     group_remove_member},
     {"group", "delete", "GROUP", OPTION_TEXT, NULL, false, "delete a group to which nothing is assigned", group_delete},
     {"assign", "add", NULL, OPTION_FLAG, assign_options, false, "deliver a profile to a group", assign_add},
     {"assign", "remove", NULL, OPTION_FLAG, unassign_options, false, "end that", assign_remove},

@@ -173,6 +173,7 @@ static const struct option import_options[] = {
 };
 
 const struct command commands_import[] = {
-    {"device", "import", "FILE", OPTION_TEXT, import_options, false, "add the devices of a CSV file, all or none; prints how many", device_import},
+    {"device", "import", "FILE", OPTION_TEXT, import_options, false,
+     "add the devices of a CSV file, all or none; prints how many", device_import},
     {0},
 };

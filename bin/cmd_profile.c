@@ -78,7 +78,8 @@ static enum result take_validity(struct settings *s, struct cli *c)
             return R_OK;
         }
     }
-    return cli_refuse(c, R_BAD_INPUT, "--validity: found \"%s\", wanted a number and days, months or years, as in \"1 year\".", word);
+    return cli_refuse(c, R_BAD_INPUT,
+                      "--validity: found \"%s\", wanted a number and days, months or years, as in \"1 year\".", word);
 }
 
 static enum result take_usage(struct settings *s, struct cli *c)
@@ -164,8 +165,9 @@ static void settings_params(const struct settings *s, struct db_param *out)
 {
     const struct profile *p = &s->p;
     const struct db_param params[SETTINGS] = {
-        DB_P_BOOL(p->for_user), DB_P_TEXT(p->subject_format != NULL ? p->subject_format : ""), DB_P_TEXTS(s->san_types, p->san_formats.count),
-        DB_P_TEXTS(s->san_texts, p->san_formats.count), DB_P_INT4(p->validity), DB_P_TEXT(validity_unit_name(p->validity_unit)),
+        DB_P_BOOL(p->for_user), DB_P_TEXT(p->subject_format != NULL ? p->subject_format : ""),
+        DB_P_TEXTS(s->san_types, p->san_formats.count), DB_P_TEXTS(s->san_texts, p->san_formats.count),
+        DB_P_INT4(p->validity), DB_P_TEXT(validity_unit_name(p->validity_unit)),
         DB_P_INT4(p->key_usage), DB_P_INT4(p->key_size_min), DB_P_TEXTS(p->ekus.items, p->ekus.count), DB_P_BOOL(p->strict),
         DB_P_INT4(p->renewal_threshold), DB_P_INT4(p->challenge_seconds),
     };
@@ -176,10 +178,11 @@ static void settings_params(const struct settings *s, struct db_param *out)
 
 static enum result profile_add(struct cli *c)
 {
-    struct db_param arguments[3 + SETTINGS] = {DB_P_TEXT(cli_text(c, "name")), DB_P_TEXT(cli_text(c, "platform")), DB_P_TEXT(cli_text(c, "ca"))};
-    struct settings s = {.p = {.name = cli_text(c, "name"), .platform = cli_text(c, "platform"), .validity = 1, .validity_unit = VALIDITY_YEARS,
-                               .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT, .key_size_min = 2048, .renewal_threshold = 20,
-                               .challenge_seconds = 604800}};
+    struct db_param arguments[3 + SETTINGS] = {DB_P_TEXT(cli_text(c, "name")), DB_P_TEXT(cli_text(c, "platform")),
+                                               DB_P_TEXT(cli_text(c, "ca"))};
+    struct settings s = {.p = {.name = cli_text(c, "name"), .platform = cli_text(c, "platform"), .validity = 1,
+                               .validity_unit = VALIDITY_YEARS, .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT,
+                               .key_size_min = 2048, .renewal_threshold = 20, .challenge_seconds = 604800}};
     s.p.strict = platform_strict_default(s.p.platform);
     enum result r = sans_room(&s, c, 0);
     if (r == R_OK)
@@ -282,7 +285,8 @@ static enum result profile_delete(struct cli *c)
 
 static const struct option add_options[] = {
     {"name", "NAME", OPTION_TEXT, OPTION_REQUIRED, "name", 0, 0},
-    {"platform", "windows|ios|macos|android|linux|other", OPTION_CHOICE, OPTION_REQUIRED, "platform of the devices it reaches", 0, 0},
+    {"platform", "windows|ios|macos|android|linux|other", OPTION_CHOICE, OPTION_REQUIRED,
+     "platform of the devices it reaches", 0, 0},
     SETTING_OPTIONS(OPTION_REQUIRED), OPTION_END,
 };
 static const struct option update_options[] = {
@@ -294,7 +298,8 @@ static const struct option delete_options[] = {
 
 const struct command commands_profile[] = {
     {"profile", "add", NULL, OPTION_FLAG, add_options, false, "make a SCEP profile; prints its id", profile_add},
-    {"profile", "update", "PROFILE", OPTION_TEXT, update_options, false, "a new revision with some settings changed; prints its number", profile_update},
+    {"profile", "update", "PROFILE", OPTION_TEXT, update_options, false,
+     "a new revision with some settings changed; prints its number", profile_update},
     {"profile", "list", NULL, OPTION_FLAG, NULL, false, "the profiles", profile_list},
     {"profile", "show", "PROFILE", OPTION_TEXT, NULL, false, "a profile's settings and assignments", profile_show},
     {"profile", "delete", "PROFILE", OPTION_TEXT, delete_options, false, "end a profile", profile_delete},

@@ -78,7 +78,8 @@ static enum result serial_decode(const char *hex, uint8_t out[LIMIT_SERIAL], siz
 }
 
 /* NULL where the value is one of the kind, else what was wanted. */
-static const char *value_fault(enum option_kind kind, const char *words, unsigned flags, int64_t min, int64_t max, const char *value)
+static const char *value_fault(enum option_kind kind, const char *words, unsigned flags, int64_t min, int64_t max,
+                               const char *value)
 {
     static char wanted[96];
     uint8_t serial[LIMIT_SERIAL];

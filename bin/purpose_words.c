@@ -6,12 +6,14 @@
 #include "lib/policy/purposes.h"
 
 /* A purpose without a name gets the empty one: whether it needs one is not decided here. */
-static enum result word_read(struct cli *c, const char *option, const char *word, bool new_names, const char **oid, const char **name)
+static enum result word_read(struct cli *c, const char *option, const char *word, bool new_names, const char **oid,
+                             const char **name)
 {
     const char *sign = new_names ? strrchr(word, '=') : NULL;
     *oid = sign != NULL ? sign + 1 : purpose_oid(word);
     if (*oid == NULL || !text_is_oid(*oid) || sign == word)
-        return cli_refuse(c, R_BAD_INPUT, "--%s: found \"%s\", wanted a purpose's name or OID%s.", option, word, new_names ? ", or Name=OID" : "");
+        return cli_refuse(c, R_BAD_INPUT, "--%s: found \"%s\", wanted a purpose's name or OID%s.", option, word,
+                          new_names ? ", or Name=OID" : "");
     *name = sign != NULL ? arena_text(&c->arena, word, (size_t)(sign - word)) : purpose_name(*oid);
     if (*name == NULL && sign != NULL)
         return R_NO_MEMORY;

@@ -179,8 +179,8 @@ COMMENT ON TABLE chancery.ra IS 'The registration authority''s pair of certifica
 CREATE TABLE chancery.ca_transition (
     kind text NOT NULL CHECK (kind IN ('root', 'issuing', 'byoca')),
     action text NOT NULL CHECK (action IN ('pause', 'resume', 'revoke', 'delete')),
-    from_state text NOT NULL,
-    to_state text NOT NULL,
+    from_state text NOT NULL CHECK (length(from_state) <= 32),
+    to_state text NOT NULL CHECK (length(to_state) <= 32),
     PRIMARY KEY (kind, action, from_state)
 );
 COMMENT ON TABLE chancery.ca_transition IS 'From which state which action is allowed (reference 2.6). Roots are deleted, not revoked.';
@@ -574,7 +574,7 @@ BEGIN
     IF TG_OP <> 'UPDATE' THEN
         PERFORM chancery.refuse('Immutable', format('table %s: rows are never removed', TG_TABLE_NAME));
     END IF;
-    FOREACH c IN ARRAY TG_ARGV LOOP
+    FOREACH c IN ARRAY coalesce(TG_ARGV, '{}') LOOP
         IF left(c, 1) <> '+' THEN
             old_row := old_row - c; new_row := new_row - c;
         ELSIF old_row -> substr(c, 2) = 'null' THEN
@@ -598,7 +598,11 @@ CREATE TRIGGER ra_immutable BEFORE UPDATE OR DELETE ON chancery.ra FOR EACH ROW 
 CREATE TRIGGER certificate_immutable BEFORE UPDATE OR DELETE ON chancery.certificate FOR EACH ROW EXECUTE FUNCTION chancery.keep_immutable();
 CREATE TRIGGER profile_revision_immutable BEFORE UPDATE OR DELETE ON chancery.profile_revision FOR EACH ROW
     EXECUTE FUNCTION chancery.keep_immutable();
-CREATE TRIGGER revocation_event_immutable BEFORE UPDATE OR DELETE ON chancery.revocation_event FOR EACH ROW
+CREATE TRIGGER revocation_event_kept BEFORE DELETE ON chancery.revocation_event FOR EACH ROW EXECUTE FUNCTION chancery.keep_immutable();
+-- A CRL may mark a million events at once: the condition, far cheaper than the function, lets pass what fills crl_number alone.
+CREATE TRIGGER revocation_event_immutable BEFORE UPDATE ON chancery.revocation_event FOR EACH ROW
+    WHEN (OLD.crl_number IS NOT NULL OR (OLD.event_id, OLD.tenant_id, OLD.ca_version_id, OLD.crl_shard, OLD.serial, OLD.action, OLD.reason, OLD.at, OLD.actor)
+          IS DISTINCT FROM (NEW.event_id, NEW.tenant_id, NEW.ca_version_id, NEW.crl_shard, NEW.serial, NEW.action, NEW.reason, NEW.at, NEW.actor))
     EXECUTE FUNCTION chancery.keep_immutable('+crl_number');
 CREATE TRIGGER audit_immutable BEFORE UPDATE OR DELETE ON chancery.audit FOR EACH ROW EXECUTE FUNCTION chancery.keep_immutable();
 CREATE TRIGGER audit_seal_immutable BEFORE UPDATE OR DELETE ON chancery.audit_seal FOR EACH ROW EXECUTE FUNCTION chancery.keep_immutable();
@@ -683,9 +687,10 @@ BEGIN
 END $$;
 GRANT USAGE ON SEQUENCE chancery.certificate_id, chancery.challenge_id TO chancery_definer;
 REVOKE INSERT ON chancery.migration FROM chancery_definer;
-GRANT UPDATE ON chancery.ca, chancery.ca_version, chancery.revocation, chancery.revocation_event, chancery.crl_state, chancery.person,
+GRANT UPDATE ON chancery.ca, chancery.ca_version, chancery.revocation, chancery.crl_state, chancery.person,
     chancery.device, chancery.directory_group, chancery.profile, chancery.assignment, chancery.delivery, chancery.audit_batch,
     chancery.audit_sealer, chancery.lease, chancery.clock_tick, chancery.clock_doubt, chancery.tenant TO chancery_definer;
+GRANT UPDATE (crl_number) ON chancery.revocation_event TO chancery_definer;
 GRANT DELETE ON chancery.revocation, chancery.crl_piece, chancery.group_member, chancery.assignment, chancery.directory_group TO chancery_definer;
 
 ALTER FUNCTION chancery.partition_ensure OWNER TO chancery_tables;

@@ -88,15 +88,13 @@ COMMENT ON FUNCTION chancery.signer_ca_key IS 'All of a CA version that never ch
 
 -- ----------------------------------------------------------------------------------------------------------------- signer: enrolment
 
-CREATE FUNCTION chancery.signer_enrol_read(p_tenant int, p_challenge bigint, p_expires timestamptz, p_device bigint, p_user bigint, p_revision bigint,
-                                           p_ca_version int, p_spki_sha256 bytea)
+CREATE FUNCTION chancery.signer_enrol_read(p_tenant int, p_device bigint, p_user bigint, p_revision bigint, p_ca_version int, p_spki_sha256 bytea)
 RETURNS TABLE (now timestamptz, ca_uuid text, version int, ca_state text, ca_deleted boolean, device_state text, user_state text,
                delivery_id bigint, delivery_state text, delivery_challenge bigint,
                profile_name text, platform text, profile_deleted boolean, profile_ca_id int, version_ca_id int,
                for_user boolean, subject_format text, san_types text[], san_formats text[], validity int, validity_unit text,
                key_usage int, key_size_min int, eku_oids text[], strict boolean,
-               attribute_names text[], attribute_values text[],
-               key_device bigint, spent_spki bytea, spent_certificate bytea, spent_valid boolean)
+               attribute_names text[], attribute_values text[], key_device bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
@@ -106,8 +104,7 @@ BEGIN
                p.name, p.platform, p.deleted_at IS NOT NULL, p.ca_id, v.ca_id,
                r.for_user, r.subject_format, r.san_types, r.san_formats, r.validity, r.validity_unit, r.key_usage, r.key_size_min, r.eku_oids, r.strict,
                a.names, a.vals,
-               (SELECT k.device_id FROM chancery.public_key k WHERE k.tenant_id = p_tenant AND k.spki_sha256 = p_spki_sha256),
-               s.spki_sha256, s.der, s.valid
+               (SELECT k.device_id FROM chancery.public_key k WHERE k.tenant_id = p_tenant AND k.spki_sha256 = p_spki_sha256)
         FROM (SELECT 1) one
         LEFT JOIN chancery.ca_version v ON v.ca_version_id = p_ca_version AND v.tenant_id = p_tenant
         LEFT JOIN chancery.ca c ON c.ca_id = v.ca_id AND c.tenant_id = p_tenant
@@ -117,16 +114,22 @@ BEGIN
         LEFT JOIN chancery.profile p ON p.profile_id = r.profile_id AND p.tenant_id = p_tenant
         LEFT JOIN chancery.delivery y ON y.profile_revision_id = p_revision AND y.device_id = p_device
               AND coalesce(y.user_id, 0) = coalesce(p_user, 0) AND y.tenant_id = p_tenant
-        LEFT JOIN LATERAL chancery.registry_attributes(d, u) a ON true
-        LEFT JOIN LATERAL (
-            SELECT t.spki_sha256, x.der,
-                   t.not_after > clock_timestamp() AND NOT EXISTS (
-                       SELECT FROM chancery.revocation w WHERE w.ca_version_id = t.ca_version_id AND w.serial = t.serial) AS valid
-            FROM chancery.authorization t
-            JOIN chancery.certificate x ON x.ca_version_id = t.ca_version_id AND x.serial = t.serial AND x.not_after = t.not_after AND x.tenant_id = p_tenant
-            WHERE t.kind = 'challenge' AND t.id = p_challenge AND t.expires_at = p_expires AND t.tenant_id = p_tenant) s ON true;
+        LEFT JOIN LATERAL chancery.registry_attributes(d, u) a ON true;
 END $$;
-COMMENT ON FUNCTION chancery.signer_enrol_read IS 'The one read of an enrolment: one row, columns NULL where the challenge names something that is not there.';
+COMMENT ON FUNCTION chancery.signer_enrol_read IS 'The one read of an enrolment: one row, columns NULL where the challenge names something that is not there. It does not look whether the challenge is spent: the write finds that out by the primary key.';
+
+CREATE FUNCTION chancery.signer_enrol_spent(p_tenant int, p_challenge bigint, p_expires timestamptz)
+RETURNS TABLE (spki_sha256 bytea, certificate bytea, valid boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        SELECT t.spki_sha256, x.der, t.not_after > clock_timestamp() AND NOT EXISTS (
+                   SELECT FROM chancery.revocation w WHERE w.ca_version_id = t.ca_version_id AND w.serial = t.serial)
+        FROM chancery.authorization t
+        JOIN chancery.certificate x ON x.ca_version_id = t.ca_version_id AND x.serial = t.serial AND x.not_after = t.not_after AND x.tenant_id = p_tenant
+        WHERE t.kind = 'challenge' AND t.id = p_challenge AND t.expires_at = p_expires AND t.tenant_id = p_tenant;
+END $$;
+COMMENT ON FUNCTION chancery.signer_enrol_spent IS 'What a spent challenge led to; no row where it is not spent. Asked where an enrolment is about to be refused: a repeated request is answered also when the challenge has ended since.';
 
 -- Attribute names are those that lib/policy/subject.h knows.
 CREATE FUNCTION chancery.registry_attributes(d chancery.device, u chancery.person, OUT names text[], OUT vals text[])
@@ -198,18 +201,14 @@ BEGIN
     VALUES ('challenge', p_challenge, p_expires, p_tenant, 'issued', p_spki_sha256, p_ca_version, p_serial, p_not_after)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        SELECT t.spki_sha256, x.der, t.not_after > clock_timestamp() AND NOT EXISTS (
-                   SELECT FROM chancery.revocation w WHERE w.ca_version_id = t.ca_version_id AND w.serial = t.serial) AS valid INTO spent
-        FROM chancery.authorization t
-        JOIN chancery.certificate x ON x.ca_version_id = t.ca_version_id AND x.serial = t.serial AND x.not_after = t.not_after AND x.tenant_id = p_tenant
-        WHERE t.kind = 'challenge' AND t.id = p_challenge AND t.expires_at = p_expires AND t.tenant_id = p_tenant;
+        SELECT * INTO spent FROM chancery.signer_enrol_spent(p_tenant, p_challenge, p_expires);
         IF spent.spki_sha256 IS DISTINCT FROM p_spki_sha256 THEN
             PERFORM chancery.refuse('BadCertificateRequestIdInChallenge', format('challenge %s: already used with another key', p_challenge));
         END IF;
         IF NOT spent.valid THEN
             PERFORM chancery.refuse('CertificateAlreadyRevoked', format('challenge %s: its certificate is revoked or expired', p_challenge));
         END IF;
-        RETURN spent.der;
+        RETURN spent.certificate;
     END IF;
     -- A newer challenge voids this one; one that was spent already is answered above.
     IF delivery.challenge_id IS DISTINCT FROM p_challenge THEN

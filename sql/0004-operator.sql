@@ -49,13 +49,13 @@ END $$;
 COMMENT ON FUNCTION chancery.operator_expect IS 'Optimistic locking: refuses where the object is not the one that the caller saw.';
 
 -- A row as text cells, in the order of its columns, for aligned output.
-CREATE FUNCTION chancery.op_json_names(p_row json) RETURNS text[] LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chancery.op_json_names(p_row json) RETURNS text[] LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT array_agg(e.key ORDER BY e.n) FROM json_each(p_row) WITH ORDINALITY e (key, value, n));
 END $$;
 COMMENT ON FUNCTION chancery.op_json_names IS 'The names of a row''s columns.';
 
-CREATE FUNCTION chancery.op_json_cells(p_row json) RETURNS text[] LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chancery.op_json_cells(p_row json) RETURNS text[] LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT array_agg(CASE json_typeof(e.value)
                 WHEN 'null' THEN ''
@@ -179,10 +179,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION chancery.delivery_lock IS 'One resolving at a time in a tenant, to the end of the transaction.';
 
--- Many rows may have come since the planner's numbers were made, so nothing here compares two computed sets but by NOT IN, which is always
--- hashed; all else is found by key. A delivery that comes back loses its
--- challenge: one made before the device left the profile does not open it again.
-CREATE FUNCTION chancery.delivery_resolve(p_tenant int, p_profile bigint) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Many rows may have come since the planner's numbers were made: joins are hashed here, and sets compared by NOT IN, which is so always. A
+-- delivery that comes back loses its challenge: one made before the device left the profile does not open it again.
+CREATE FUNCTION chancery.delivery_resolve(p_tenant int, p_profile bigint) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off AS $$
 BEGIN
     WITH reached AS (
         SELECT m.device_id, a.exclude FROM chancery.assignment a
@@ -215,7 +215,15 @@ END $$;
 COMMENT ON FUNCTION chancery.delivery_resolve IS 'Makes the deliveries of one profile what its assignments say: enrolled devices of its platform in included groups or owned by their users, minus the excluded.';
 
 CREATE FUNCTION chancery.delivery_resolve_devices(p_tenant int, p_devices bigint[]) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    profile bigint;
 BEGIN
+    IF cardinality(p_devices) > 100 THEN
+        FOR profile IN SELECT DISTINCT a.profile_id FROM chancery.assignment a WHERE a.tenant_id = p_tenant ORDER BY 1 LOOP
+            PERFORM chancery.delivery_resolve(p_tenant, profile);
+        END LOOP;
+        RETURN;
+    END IF;
     WITH reached AS (
         SELECT d.device_id, a.profile_id, a.exclude FROM chancery.device d
         JOIN chancery.group_member m ON m.device_id = d.device_id AND m.tenant_id = p_tenant
@@ -245,7 +253,7 @@ BEGIN
     ON CONFLICT (profile_revision_id, device_id, (coalesce(user_id, 0))) DO UPDATE
         SET state = 'current', challenge_id = NULL, challenge_expires = NULL, changed_at = now() WHERE y.state = 'withdrawn';
 END $$;
-COMMENT ON FUNCTION chancery.delivery_resolve_devices IS 'The same for all profiles of some devices, when these, their owners or their memberships changed.';
+COMMENT ON FUNCTION chancery.delivery_resolve_devices IS 'The same for all profiles of some devices, when these, their owners or their memberships changed; for many devices it goes profile by profile.';
 
 -- --------------------------------------------------------------------------------------------------------------------------------- CAs
 
@@ -464,7 +472,13 @@ BEGIN
                 (10, chancery.operator_text_problem('fqdn', q.fqdn, 256)),
                 (11, chancery.operator_text_problem('sid', q.sid, 256)),
                 (12, CASE WHEN q.owner <> '' AND u.user_id IS NULL THEN format('owner: user "%s" not found', left(q.owner, 256)) END)) p (k, problem)
-            WHERE p.problem IS NOT NULL
+            WHERE p.problem IS NOT NULL AND (
+                -- a cheap look at the whole row, since nearly all are good
+                length(q.name) NOT BETWEEN 1 AND 128 OR q.platform NOT IN ('windows', 'ios', 'macos', 'android', 'linux', 'other')
+                OR (q.owner <> '' AND u.user_id IS NULL)
+                OR greatest(octet_length(q.serial), octet_length(q.imei), octet_length(q.meid), octet_length(q.wifi_mac), octet_length(q.directory_id),
+                            octet_length(q.mdm_id), octet_length(q.fqdn), octet_length(q.sid)) > 256
+                OR concat_ws('|', q.name, q.serial, q.imei, q.meid, q.wifi_mac, q.directory_id, q.mdm_id, q.fqdn, q.sid) ~ '[[:cntrl:]]|(^|\|) +(\||$)')
             UNION ALL
             SELECT a.i, 20, chancery.operator_attribute_problem(a.name, a.value, ARRAY['name', 'serial_number', 'imei', 'meid', 'wifi_mac', 'directory_id',
                                                                                       'mdm_id', 'fqdn', 'security_identifier'])
@@ -1154,7 +1168,7 @@ BEGIN
     SELECT r.reason INTO held FROM chancery.revocation r WHERE r.ca_version_id = x.ca_version_id AND r.serial = x.serial AND r.tenant_id = p_tenant FOR UPDATE;
     IF held IS DISTINCT FROM 6 THEN
         PERFORM chancery.refuse('WrongState', format('certificate %s: found %s, wanted on hold', encode(p_serial, 'hex'),
-                                                     coalesce(format('revoked (%s)', chancery.operator_reason_word(held)), 'active')));
+            CASE WHEN held IS NULL THEN 'active' ELSE format('revoked (%s)', chancery.operator_reason_word(held)) END));
     END IF;
     DELETE FROM chancery.revocation r WHERE r.ca_version_id = x.ca_version_id AND r.serial = x.serial AND r.tenant_id = p_tenant;
     INSERT INTO chancery.revocation_event (tenant_id, ca_version_id, crl_shard, serial, action, reason, actor)

@@ -52,8 +52,19 @@ static enum result enrol_open_challenge(struct enrolment *e)
     return r;
 }
 
-/* What the database says must hold before anything is computed. The certificate that this authorization already led to comes first: a repeated request
- * is answered also after the challenge's end, or while the CA is paused. */
+/* The challenge and the URL name the same CA and version. */
+static enum result enrol_check_address(struct enrolment *e, struct verdict *v)
+{
+    const struct issuing_facts *f = &e->facts;
+    const struct challenge *c = &e->challenge;
+    if (f->ca_uuid == NULL || strcasecmp(f->ca_uuid, e->q->ca) != 0)
+        return refuse(e, v, R_WRONG_CA, "ca", e->q->ca, f->ca_uuid);
+    if (c->staged != (e->q->version != 0) || (c->staged && e->q->version != f->ca_version_number))
+        return refuse(e, v, R_WRONG_CA, "ca version", c->staged ? "a challenge for a staged version" : "a challenge for production", "the version of the URL");
+    return R_OK;
+}
+
+/* What the database says must hold before anything is computed. */
 static enum result enrol_check_facts(struct enrolment *e, struct verdict *v)
 {
     const struct issuing_facts *f = &e->facts;
@@ -61,14 +72,6 @@ static enum result enrol_check_facts(struct enrolment *e, struct verdict *v)
     char expires[CLOCK_ISO_SIZE], now[CLOCK_ISO_SIZE];
     clock_to_iso(c->expires, expires);
     clock_to_iso(f->now, now);
-    if (f->ca_uuid == NULL || strcasecmp(f->ca_uuid, e->q->ca) != 0)
-        return refuse(e, v, R_WRONG_CA, "ca", e->q->ca, f->ca_uuid);
-    if (c->staged != (e->q->version != 0) || (c->staged && e->q->version != f->ca_version_number))
-        return refuse(e, v, R_WRONG_CA, "ca version", c->staged ? "a challenge for a staged version" : "a challenge for production", "the version of the URL");
-    if (f->spent_spki.p != NULL && !bytes_equal(f->spent_spki, BYTES(e->spki_sha256, 32)))
-        return refuse(e, v, R_BAD_REQUEST_ID, "challenge", "used with another key", "an unused challenge");
-    if (f->spent_spki.p != NULL)
-        return f->spent_valid ? R_OK : refuse(e, v, R_CERT_REVOKED, "challenge", "its certificate is revoked or expired", "a new challenge");
     if (f->ca_deleted || strcmp(f->ca_state, "active") != 0) {
         enum result r = strcmp(f->ca_state, "paused") == 0 ? R_CA_PAUSED : strcmp(f->ca_state, "revoked") == 0 ? R_CA_REVOKED : R_CA_INACTIVE;
         return refuse(e, v, r, "ca", f->ca_deleted ? "deleted" : f->ca_state, "active");
@@ -202,30 +205,29 @@ static enum result enrol_record(struct enrolment *e, struct bytes *previous)
     return r;
 }
 
-static enum result enrol_decide(struct enrolment *e, struct verdict *v, struct signer_certificate *out)
+/* About to be refused: a challenge that was spent with this key gets its certificate again, whatever has become of the challenge, the device or the
+ * CA since; with another key, that is the reason to name. Otherwise the refusal stays as it was. */
+static enum result enrol_repeat(struct enrolment *e, enum result refusal, struct verdict *v, struct signer_certificate *out)
 {
-    struct worker *w = e->call->worker;
+    struct issuing_spent spent;
+    enum result r = issuing_enrol_spent(e->call->worker->db, &e->challenge, e->call->arena, &spent);
+    if (r != R_OK)
+        return r;
+    if (spent.spki_sha256.p == NULL)
+        return refusal;
+    if (!bytes_equal(spent.spki_sha256, BYTES(e->spki_sha256, 32)))
+        return refuse(e, v, R_BAD_REQUEST_ID, "challenge", "used with another key", "an unused challenge");
+    if (!spent.valid)
+        return refuse(e, v, R_CERT_REVOKED, "challenge", "its certificate is revoked or expired", "a new challenge");
+    out->certificate = spent.certificate;
+    out->repeated = true;
+    return R_OK;
+}
+
+static enum result enrol_issue(struct enrolment *e, struct verdict *v, struct signer_certificate *out)
+{
     struct bytes previous = BYTES_NONE;
-    enum result r = issuing_enrol_read(w->db, &e->challenge, e->spki_sha256, e->call->arena, &e->facts);
-    if (r != R_OK)
-        return r;
-    int64_t difference = e->facts.now - clock_wall();
-    if (difference > LIMIT_CLOCK_SECONDS || difference < -LIMIT_CLOCK_SECONDS) {
-        log_event(LOG_LEVEL_ERROR, "clock-differs", LOG_NUM("seconds", difference), LOG_NUM("limit", LIMIT_CLOCK_SECONDS));
-        return R_CLOCK;
-    }
-    r = enrol_check_facts(e, v);
-    if (r == R_OK)
-        r = keyring_ca(&w->keyring, w->db, e->challenge.tenant, e->challenge.ca_version, &e->ca);
-    if (r != R_OK)
-        return r;
-    out->issuer = e->ca->row.certificate;
-    if (e->facts.spent_spki.p != NULL) {
-        out->certificate = e->facts.spent_certificate;
-        out->repeated = true;
-        return R_OK;
-    }
-    r = enrol_match(e, v);
+    enum result r = enrol_match(e, v);
     if (r == R_OK)
         r = enrol_make(e, v);
     if (r == R_OK)
@@ -235,6 +237,29 @@ static enum result enrol_decide(struct enrolment *e, struct verdict *v, struct s
         out->certificate = out->repeated ? previous : e->made.der;
     }
     return r;
+}
+
+static enum result enrol_decide(struct enrolment *e, struct verdict *v, struct signer_certificate *out)
+{
+    struct worker *w = e->call->worker;
+    enum result r = issuing_enrol_read(w->db, &e->challenge, e->spki_sha256, e->call->arena, &e->facts);
+    if (r != R_OK)
+        return r;
+    int64_t difference = e->facts.now - clock_wall();
+    if (difference > LIMIT_CLOCK_SECONDS || difference < -LIMIT_CLOCK_SECONDS) {
+        log_event(LOG_LEVEL_ERROR, "clock-differs", LOG_NUM("seconds", difference), LOG_NUM("limit", LIMIT_CLOCK_SECONDS));
+        return R_CLOCK;
+    }
+    r = enrol_check_address(e, v);
+    if (r == R_OK)
+        r = keyring_ca(&w->keyring, w->db, e->challenge.tenant, e->challenge.ca_version, &e->ca);
+    if (r != R_OK)
+        return r;
+    out->issuer = e->ca->row.certificate;
+    r = enrol_check_facts(e, v);
+    if (r == R_OK)
+        r = enrol_issue(e, v, out);
+    return r == R_OK || result_is_retryable(r) ? r : enrol_repeat(e, r, v, out);
 }
 
 static void enrol_log_refusal(struct enrolment *e, const struct verdict *v)

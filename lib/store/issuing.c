@@ -7,7 +7,8 @@
 
 static const struct db_statement ca_key_read = {"signer_ca_key", "SELECT * FROM chancery.signer_ca_key($1, $2)"};
 static const struct db_statement enrol_read = {"signer_enrol_read",
-    "SELECT * FROM chancery.signer_enrol_read($1, $2, $3, $4, $5, $6, $7, $8)"};
+    "SELECT * FROM chancery.signer_enrol_read($1, $2, $3, $4, $5, $6)"};
+static const struct db_statement enrol_spent = {"signer_enrol_spent", "SELECT * FROM chancery.signer_enrol_spent($1, $2, $3)"};
 static const struct db_statement enrol_write = {"signer_enrol_write",
     "SELECT chancery.signer_enrol_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"};
 static const struct db_statement enrol_refused = {"signer_enrol_refused",
@@ -113,7 +114,7 @@ static enum result sans_read(const struct db_rows *rows, int row, int types_colu
 
 enum { E_NOW, E_UUID, E_VERSION, E_CA_STATE, E_CA_DELETED, E_DEVICE, E_USER, E_DELIVERY, E_DELIVERY_STATE, E_DELIVERY_CHALLENGE,
        E_PROFILE, E_PLATFORM, E_PROFILE_DELETED, E_PROFILE_CA, E_VERSION_CA, E_FOR_USER, E_SUBJECT, E_SAN_TYPES, E_SAN_FORMATS, E_VALIDITY,
-       E_VALIDITY_UNIT, E_KEY_USAGE, E_KEY_SIZE, E_EKUS, E_STRICT, E_NAMES, E_VALUES, E_KEY_DEVICE, E_SPENT_SPKI, E_SPENT_CERTIFICATE, E_SPENT_VALID };
+       E_VALIDITY_UNIT, E_KEY_USAGE, E_KEY_SIZE, E_EKUS, E_STRICT, E_NAMES, E_VALUES, E_KEY_DEVICE };
 
 static enum result profile_read(const struct db_rows *rows, struct arena *a, struct issuing_facts *f)
 {
@@ -138,12 +139,12 @@ static enum result profile_read(const struct db_rows *rows, struct arena *a, str
 
 enum result issuing_enrol_read(struct db *db, const struct challenge *c, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out)
 {
-    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->id), DB_P_TIME(c->expires), DB_P_INT8((int64_t)c->device),
+    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->device),
         c->user == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8((int64_t)c->user), DB_P_INT8((int64_t)c->profile_revision), DB_P_INT4(c->ca_version),
         DB_P_BYTES(BYTES(spki_sha256, 32))};
     struct db_rows *rows = NULL;
     struct issuing_facts f = {0};
-    enum result r = db_exec(db, &enrol_read, p, 8, LIMIT_DB_MS, &rows);
+    enum result r = db_exec(db, &enrol_read, p, 6, LIMIT_DB_MS, &rows);
     if (r != R_OK)
         return r;
     if (db_count(rows) != 1) {
@@ -161,15 +162,33 @@ enum result issuing_enrol_read(struct db *db, const struct challenge *c, const u
     f.delivery = db_null(rows, 0, E_DELIVERY) ? 0 : db_number(rows, 0, E_DELIVERY);
     f.delivery_challenge = db_null(rows, 0, E_DELIVERY_CHALLENGE) ? 0 : db_number(rows, 0, E_DELIVERY_CHALLENGE);
     f.key_device = db_null(rows, 0, E_KEY_DEVICE) ? 0 : db_number(rows, 0, E_KEY_DEVICE);
-    f.spent_spki = copy_bytes(rows, 0, E_SPENT_SPKI, a);
-    f.spent_certificate = copy_bytes(rows, 0, E_SPENT_CERTIFICATE, a);
-    f.spent_valid = !db_null(rows, 0, E_SPENT_VALID) && db_bool(rows, 0, E_SPENT_VALID);
     r = profile_read(rows, a, &f);
     if (r == R_OK)
         r = attributes_read(rows, 0, E_NAMES, a, &f.attributes);
     if (r == R_OK)
         *out = f;
 out:
+    db_rows_free(rows);
+    return r;
+}
+
+enum result issuing_enrol_spent(struct db *db, const struct challenge *c, struct arena *a, struct issuing_spent *out)
+{
+    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->id), DB_P_TIME(c->expires)};
+    struct db_rows *rows = NULL;
+    struct issuing_spent s = {0};
+    enum result r = db_exec(db, &enrol_spent, p, 3, LIMIT_DB_MS, &rows);
+    if (r != R_OK)
+        return r;
+    if (db_count(rows) > 0) {
+        s.spki_sha256 = copy_bytes(rows, 0, 0, a);
+        s.certificate = copy_bytes(rows, 0, 1, a);
+        s.valid = db_bool(rows, 0, 2);
+        if (s.spki_sha256.p == NULL || s.certificate.p == NULL)
+            r = R_NO_MEMORY;
+    }
+    if (r == R_OK)
+        *out = s;
     db_rows_free(rows);
     return r;
 }

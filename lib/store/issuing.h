@@ -48,10 +48,12 @@ struct issuing_facts {
     struct profile profile;
     struct attributes attributes;
     int64_t key_device;                          /* 0: the key is new */
-    struct bytes spent_spki, spent_certificate;  /* .p NULL: the authorization is not spent */
-    bool spent_valid;
 };
 enum result issuing_enrol_read(struct db *db, const struct challenge *c, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out);
+
+/* What a spent challenge led to; .spki_sha256.p NULL where it is not spent. */
+struct issuing_spent { struct bytes spki_sha256, certificate; bool valid; };
+enum result issuing_enrol_spent(struct db *db, const struct challenge *c, struct arena *a, struct issuing_spent *out);
 
 struct issuing_record {
     int64_t delivery;

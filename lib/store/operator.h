@@ -7,8 +7,8 @@
  *   LIST   rows for people: read with operator_names, operator_cells and operator_json
  *   ROWS   typed rows for the program, in the order given: read with the accessors of db.h; no arrow: nothing
  *
- * Names of objects (CA, device, user, group, profile) may be ids as well. A refusal's particulars are db_detail. What is changed or read is
- * audited by the functions as "operator:" and the login; they check who may call nothing but by the database role.
+ * Names of objects (CA, device, user, group, profile) may be ids as well. A refusal's particulars are db_detail. What is
+ * audited is so by the functions, as "operator:" and the login. Who may call them is decided by the database role alone.
  */
 #ifndef CHANCERY_STORE_OPERATOR_H
 #define CHANCERY_STORE_OPERATOR_H
@@ -17,52 +17,60 @@
 
 enum operator_shape { OPERATOR_LIST, OPERATOR_ROWS };
 
-/* X(identifier, SQL function, shape, number of arguments)   arguments → result */
+/* X(identifier, SQL function, shape, number of arguments)      arguments → result */
 #define OPERATOR_TABLE(X) \
     X(CA_LIST, "op_ca_list", LIST, 0) \
-    X(CA_SHOW, "op_ca_show", LIST, 1)                      /* ca */ \
-    X(CA_CERTIFICATE, "op_ca_certificate", ROWS, 1)        /* ca → certificate, chain */ \
-    X(CA_CHANGE, "op_ca_change", ROWS, 4)                  /* ca, action (pause resume revoke delete), reason int or NULL, expected int or NULL */ \
-    X(DEVICE_ADD, "op_device_add", ROWS, 15)               /* names platforms serials imeis meids wifi_macs directory_ids mdm_ids fqdns sids
-                                                              owners: text arrays of the same length, "" for none; attributes: int8 array of
-                                                              rows from 1, names, values; group or NULL → row int, device or NULL, problem or NULL */ \
-    X(DEVICE_LIST, "op_device_list", LIST, 3)              /* group or NULL, after int8, limit int (0: all) */ \
-    X(DEVICE_SHOW, "op_device_show", LIST, 1)              /* device */ \
-    X(DEVICE_STATE, "op_device_state", ROWS, 3)            /* device, state, expected */ \
-    X(USER_ADD, "op_user_add", ROWS, 11)                   /* upn user_name given_name surname email sam dn sid department, attribute names, values → id */ \
-    X(USER_LIST, "op_user_list", LIST, 2)                  /* after int8, limit int */ \
-    X(USER_SHOW, "op_user_show", LIST, 1)                  /* user */ \
-    X(USER_STATE, "op_user_state", ROWS, 3)                /* user, state (active disabled), expected */ \
-    X(GROUP_ADD, "op_group_add", ROWS, 2)                  /* name, kind → id */ \
+    X(CA_SHOW, "op_ca_show", LIST, 1)                          /* ca */ \
+    X(CA_CERTIFICATE, "op_ca_certificate", ROWS, 1)            /* ca → certificate, chain */ \
+    X(CA_CHANGE, "op_ca_change", ROWS, 4)                      /* ca, action (pause resume revoke delete), reason int or NULL,
+                                                                  expected int or NULL */ \
+    X(DEVICE_ADD, "op_device_add", ROWS, 15)                   /* names platforms serials imeis meids wifi_macs directory_ids
+                                                                  mdm_ids fqdns sids owners: text arrays of the same length,
+                                                                  "" for none; attributes: int8 array of rows from 1, names,
+                                                                  values; group or NULL
+                                                                  → row int, device or NULL, problem or NULL */ \
+    X(DEVICE_LIST, "op_device_list", LIST, 3)                  /* group or NULL, after int8, limit int (0: all) */ \
+    X(DEVICE_SHOW, "op_device_show", LIST, 1)                  /* device */ \
+    X(DEVICE_STATE, "op_device_state", ROWS, 3)                /* device, state, expected */ \
+    X(USER_ADD, "op_user_add", ROWS, 11)                       /* upn user_name given_name surname email sam dn sid department,
+                                                                  attribute names, values → id */ \
+    X(USER_LIST, "op_user_list", LIST, 2)                      /* after int8, limit int */ \
+    X(USER_SHOW, "op_user_show", LIST, 1)                      /* user */ \
+    X(USER_STATE, "op_user_state", ROWS, 3)                    /* user, state (active disabled), expected */ \
+    X(GROUP_ADD, "op_group_add", ROWS, 2)                      /* name, kind → id */ \
     X(GROUP_LIST, "op_group_list", LIST, 0) \
-    X(GROUP_MEMBERS, "op_group_members", LIST, 3)          /* group, after int8, limit int */ \
-    X(GROUP_CHANGE, "op_group_change", ROWS, 5)            /* group, add bool, devices, users, all devices bool → how many int */ \
-    X(GROUP_DELETE, "op_group_delete", ROWS, 1)            /* group */ \
-    X(PROFILE_CA, "op_profile_ca", ROWS, 1)                /* ca → id, name, certificate, chain */ \
-    X(PROFILE_ADD, "op_profile_add", ROWS, 15)             /* name, platform, ca, then the settings: for_user bool, subject format, SAN types, SAN
-                                                              formats, validity int, unit, key usage int, key size int, EKU OIDs, strict bool,
-                                                              renewal threshold int, challenge seconds int → id */ \
-    X(PROFILE_READ, "op_profile_read", ROWS, 1)            /* profile → id, name, platform, ca, row version, the settings */ \
-    X(PROFILE_REVISE, "op_profile_revise", ROWS, 15)       /* profile id int8, expected, ca, the settings → revision int */ \
+    X(GROUP_MEMBERS, "op_group_members", LIST, 3)              /* group, after int8, limit int */ \
+    X(GROUP_CHANGE, "op_group_change", ROWS, 5)                /* group, add bool, devices, users, all devices bool → how many */ \
+    X(GROUP_DELETE, "op_group_delete", ROWS, 1)                /* group */ \
+    X(PROFILE_CA, "op_profile_ca", ROWS, 1)                    /* ca → id, name, certificate, chain */ \
+    X(PROFILE_ADD, "op_profile_add", ROWS, 15)                 /* name, platform, ca, then the settings: for_user bool, subject
+                                                                  format, SAN types, SAN formats, validity int, unit, key usage
+                                                                  int, key size int, EKU OIDs, strict bool, renewal threshold
+                                                                  int, challenge seconds int → id */ \
+    X(PROFILE_READ, "op_profile_read", ROWS, 1)                /* profile → id, name, platform, ca, row version, settings */ \
+    X(PROFILE_REVISE, "op_profile_revise", ROWS, 15)           /* profile id int8, expected, ca, settings → revision int */ \
     X(PROFILE_LIST, "op_profile_list", LIST, 0) \
-    X(PROFILE_SHOW, "op_profile_show", LIST, 1)            /* profile */ \
-    X(PROFILE_DELETE, "op_profile_delete", ROWS, 2)        /* profile, expected */ \
-    X(ASSIGNMENT_CHANGE, "op_assignment_change", ROWS, 4)  /* profile, group, add bool, exclude bool */ \
-    X(ASSIGNMENT_LIST, "op_assignment_list", LIST, 1)      /* profile or NULL */ \
-    X(CERTIFICATE_LIST, "op_certificate_list", LIST, 8)    /* ca, device, name prefix, status, serial bytea: each or NULL; kind, limit int, before int8 or NULL */ \
-    X(CERTIFICATE_SHOW, "op_certificate_show", LIST, 2)    /* serial bytea, ca or NULL */ \
-    X(CERTIFICATE_GET, "op_certificate_get", ROWS, 2)      /* serial, ca or NULL → DER */ \
+    X(PROFILE_SHOW, "op_profile_show", LIST, 1)                /* profile */ \
+    X(PROFILE_DELETE, "op_profile_delete", ROWS, 2)            /* profile, expected */ \
+    X(ASSIGNMENT_CHANGE, "op_assignment_change", ROWS, 4)      /* profile, group, add bool, exclude bool */ \
+    X(ASSIGNMENT_LIST, "op_assignment_list", LIST, 1)          /* profile or NULL */ \
+    X(CERTIFICATE_LIST, "op_certificate_list", LIST, 8)        /* ca, device, name prefix, status, serial bytea: each or NULL;
+                                                                  kind, limit int, before int8 or NULL */ \
+    X(CERTIFICATE_SHOW, "op_certificate_show", LIST, 2)        /* serial bytea, ca or NULL */ \
+    X(CERTIFICATE_GET, "op_certificate_get", ROWS, 2)          /* serial, ca or NULL → DER */ \
     X(CERTIFICATE_REVOKE, "op_certificate_revoke", ROWS, 4)    /* serial, ca or NULL, reason int, invalidity date or NULL */ \
     X(CERTIFICATE_RELEASE, "op_certificate_release", ROWS, 2)  /* serial, ca or NULL */ \
     X(CRL_LIST, "op_crl_list", LIST, 0) \
-    X(CRL_GET, "op_crl_get", ROWS, 2)                      /* ca, shard int → piece, data */ \
-    X(AUDIT_LIST, "op_audit_list", LIST, 4)                /* activity or NULL, actor or NULL, before int8 or NULL, limit int */ \
-    X(AUDIT_BATCHES, "op_audit_batches", ROWS, 2)          /* after int8, limit int → batch, first, last, head, sealed at, key, signature */ \
-    X(AUDIT_ENTRIES, "op_audit_entries", ROWS, 3)          /* after number int8, last int8, limit int → number, hash, audit id, at in µs, tenant,
-                                                              actor, activity, object id, object name, details, present bool */ \
-    X(AUDIT_LOOSE, "op_audit_loose", ROWS, 1)              /* seconds int → what ("entry" "number"), id, at or NULL */ \
-    X(AUDIT_KEYS, "op_audit_keys", ROWS, 0)                /* → key, generation, SubjectPublicKeyInfo */ \
-    X(AUDIT_HEAD, "op_audit_head", ROWS, 0)                /* → batch, head, signature */ \
+    X(CRL_GET, "op_crl_get", ROWS, 2)                          /* ca, shard int → piece, data */ \
+    X(AUDIT_LIST, "op_audit_list", LIST, 4)                    /* activity or NULL, actor or NULL, before int8 or NULL, limit */ \
+    X(AUDIT_BATCHES, "op_audit_batches", ROWS, 2)              /* after int8, limit int → batch, first, last, head, sealed at,
+                                                                  key, signature */ \
+    X(AUDIT_ENTRIES, "op_audit_entries", ROWS, 3)              /* after number int8, last int8, limit int → number, hash, audit
+                                                                  id, at in µs, tenant, actor, activity, object id, object
+                                                                  name, details, present bool */ \
+    X(AUDIT_LOOSE, "op_audit_loose", ROWS, 1)                  /* seconds int → what ("entry" "number"), id, at or NULL */ \
+    X(AUDIT_KEYS, "op_audit_keys", ROWS, 0)                    /* → key, generation, SubjectPublicKeyInfo */ \
+    X(AUDIT_HEAD, "op_audit_head", ROWS, 0)                    /* → batch, head, signature */ \
     X(KEY_LIST, "op_key_list", LIST, 0) \
     X(CLOCK_SHOW, "op_clock_show", LIST, 0) \
     X(CLOCK_CONFIRM, "op_clock_confirm", ROWS, 0) \

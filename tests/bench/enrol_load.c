@@ -287,7 +287,8 @@ static void *worker(void *context)
             break;
         struct message *m = &l->messages[i];
         double from = now_ms();
-        if (exchange(l, fd, m, buffer) != 0) {
+        /* The server closes a kept connection now and then: the same message again on a new one. */
+        for (int tries = 0; tries < 3 && exchange(l, fd, m, buffer) != 0; tries++) {
             close(fd);
             fd = connection(l);
         }
@@ -417,7 +418,10 @@ static void round_run(struct load *l, int connections, const char *pids, double 
     double took = now_ms() - from;
     usage_read(pids, after);
     for (int i = 0; i < l->count; i++)
-        bad += !reply_good(&l->messages[i]);
+        if (!reply_good(&l->messages[i])) {
+            fprintf(stderr, "enrol_load: %s: HTTP %d, %zu bytes\n", l->messages[i].name, l->messages[i].status, l->messages[i].reply_size);
+            bad++;
+        }
     qsort(l->messages, (size_t)l->count, sizeof *l->messages, by_time);
     printf("%d connections: %d enrolments, %.0f/s, p50 %.1f ms, p99 %.1f ms, failed %d\n", connections, l->count, l->count / took * 1e3,
            l->messages[l->count / 2].milliseconds, l->messages[l->count * 99 / 100].milliseconds, bad);
