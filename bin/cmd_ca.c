@@ -128,10 +128,11 @@ static const struct option certificate_options[] = {
 };
 #define VERSION_OPTION {"row-version", "N", OPTION_NUMBER, 0, "refuse where show tells another", 1, INT32_MAX}
 static const struct option change_options[] = {VERSION_OPTION, OPTION_END};
+#define REASONS \
+    "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn"
 static const struct option revoke_options[] = {
     VERSION_OPTION,
-    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn",
-     OPTION_CHOICE, 0, "reason (default cessationOfOperation)", 0, 0},
+    {"reason", REASONS, OPTION_CHOICE, 0, "reason (default cessationOfOperation)", 0, 0},
     OPTION_END,
 };
 

@@ -104,10 +104,12 @@ static const struct option one_options[] = {CA_OPTION, OPTION_END};
 static const struct option get_options[] = {
     CA_OPTION, {"pem", NULL, OPTION_FLAG, 0, "PEM (default)", 0, 0}, {"der", NULL, OPTION_FLAG, 0, "DER", 0, 0}, OPTION_END,
 };
+#define REASONS \
+    "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn|" \
+    "aACompromise|certificateHold"
 static const struct option revoke_options[] = {
     CA_OPTION,
-    {"reason", "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn|"
-               "aACompromise|certificateHold", OPTION_CHOICE, 0, "reason (default unspecified)", 0, 0},
+    {"reason", REASONS, OPTION_CHOICE, 0, "reason (default unspecified)", 0, 0},
     {"invalidity-date", "TIME", OPTION_TIME, 0, "since when the key is suspect", 0, 0},
     OPTION_END,
 };

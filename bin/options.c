@@ -356,7 +356,7 @@ static void help_line(FILE *out, const struct command *k)
 static void help_options(FILE *out, const struct option *options)
 {
     for (const struct option *o = options; o != NULL && o->name != NULL; o++) {
-        char words[96];
+        char words[256];
         snprintf(words, sizeof words, "--%s%s%s", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
         fprintf(out, "    %-40s %s%s%s\n", words, o->help, o->flags & OPTION_REQUIRED ? " (required)" : "",
                 o->flags & OPTION_REPEATED ? " (may be repeated)" : "");

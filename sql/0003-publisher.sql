@@ -43,7 +43,7 @@ COMMENT ON FUNCTION chancery.publisher_lease IS 'Takes or prolongs a lease; fals
 -- --------------------------------------------------------------------------------------------------------------------------- CRLs
 
 -- A CRL is due when there is none, when half its life is over, or when a revocation waits; after a build the next waits as long as
--- five builds take, a second at least, so that many revocations make one build. A decoded certificate's own end stops it.
+-- five builds take, between a second and a minute, so that many revocations make one build. A decoded certificate's own end stops it.
 CREATE FUNCTION chancery.publisher_crl_claim(p_holder text, p_seconds int, p_refresh interval)
 RETURNS TABLE (ca_version_id int, crl_shard int, number bigint, waiting boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +59,7 @@ BEGIN
         WHERE NOT c.lease_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 hour'
           AND NOT c.retry_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes'
           AND (c.number = 0 OR NOT c.this_update BETWEEN clock_timestamp() - p_refresh AND clock_timestamp() + interval '1 minute'
-               OR (NOT c.built_at BETWEEN clock_timestamp() - make_interval(secs => greatest(1.0, c.build_ms * 5 / 1000.0)) AND clock_timestamp()
+               OR (NOT c.built_at BETWEEN clock_timestamp() - make_interval(secs => least(greatest(1.0, c.build_ms * 5 / 1000.0), 60.0)) AND clock_timestamp()
                    AND EXISTS (SELECT FROM chancery.revocation_event e
                                WHERE e.ca_version_id = c.ca_version_id AND e.crl_shard = c.crl_shard AND e.crl_number IS NULL)))
         ORDER BY c.this_update NULLS FIRST FOR UPDATE OF c SKIP LOCKED

@@ -190,6 +190,12 @@ static int64_t elapsed_ms(const struct story *s)
     return clock_monotonic_ms() - (s->began.tv_sec * 1000 + s->began.tv_nsec / 1000000);
 }
 
+/* NULL where the URI names none. */
+static const char *variant(const struct story *s)
+{
+    return s->call->url->variant[0] ? s->call->url->variant : NULL;
+}
+
 static void log_enrolled(const struct story *s)
 {
     struct certificate c;
@@ -200,7 +206,7 @@ static void log_enrolled(const struct story *s)
               LOG_TEXT("subject", r == R_OK ? name_text(&c.subject_name, s->arena) : NULL),
               LOG_TEXT("repeated", s->issued.repeated ? "yes" : "no"), LOG_TEXT("digest", hash_name(s->message.signed_data.hash)),
               LOG_TEXT("cipher", cipher_name(s->envelope.cipher)), LOG_TEXT("oaep", s->envelope.oaep ? "yes" : "no"),
-              LOG_TEXT("variant", s->call->url->variant), LOG_NUM("ms", elapsed_ms(s)));
+              LOG_TEXT("variant", variant(s)), LOG_NUM("ms", elapsed_ms(s)));
 }
 
 static void log_refused(const struct story *s, enum result r)
@@ -210,7 +216,7 @@ static void log_refused(const struct story *s, enum result r)
     log_event(result_http(r) >= 500 ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "refused", LOG_RESULT(r),
               LOG_TEXT("detail", s->detail && s->detail[0] ? s->detail : NULL), LOG_TEXT("remote", s->call->remote),
               LOG_TEXT("ca", s->endpoint->ca), LOG_TEXT("subject", subject), LOG_TEXT("type", message_type_name(s->message.type)),
-              LOG_TEXT("variant", s->call->url->variant), LOG_NUM("ms", elapsed_ms(s)));
+              LOG_TEXT("variant", variant(s)), LOG_NUM("ms", elapsed_ms(s)));
 }
 
 /* Encodes the answer to what the steps came to; R_OK where there is one. */
