@@ -139,6 +139,7 @@ static void handle(void *context, const struct serve_request *request, struct ar
     }
     if (url.operation >= OPERATIONS || !operations[url.operation]) {
         refuse_and_log(&x, R_BAD_INPUT, "the operation");
+        serve_text(reply, reply->status, "The operations are GetCACaps, GetCACert and PKIOperation.\n");
         return;
     }
     r = endpoint_find(w->endpoints, url.ca, url.version, &e);

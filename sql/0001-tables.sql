@@ -630,9 +630,7 @@ COMMENT ON FUNCTION chancery.revocation_keep IS 'Only a hold can be left.';
 CREATE TRIGGER revocation_keep BEFORE UPDATE OR DELETE ON chancery.revocation FOR EACH ROW EXECUTE FUNCTION chancery.revocation_keep();
 
 -- Row-level security: the second wall behind the WHERE of every function, on the tables of tenants.
-CREATE FUNCTION chancery.tenant_now() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
-    $$ SELECT nullif(current_setting('chancery.tenant', true), '')::int $$;
-COMMENT ON FUNCTION chancery.tenant_now IS 'The tenant that the running function acts for.';
+-- The setting is read in place: a function here would cost more than the look-ups it guards.
 DO $$
 DECLARE t text;
 BEGIN
@@ -640,7 +638,7 @@ BEGIN
                              'assignment', 'delivery'] LOOP
         EXECUTE format('ALTER TABLE chancery.%I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE chancery.%I FORCE ROW LEVEL SECURITY', t);
-        EXECUTE format('CREATE POLICY tenant ON chancery.%I USING (tenant_id = (SELECT chancery.tenant_now()))', t);
+        EXECUTE format('CREATE POLICY tenant ON chancery.%I USING (tenant_id = (SELECT nullif(current_setting(''chancery.tenant'', true), '''')::int))', t);
     END LOOP;
 END $$;
 
@@ -696,10 +694,10 @@ GRANT DELETE ON chancery.revocation, chancery.crl_piece, chancery.group_member, 
 ALTER FUNCTION chancery.partition_ensure OWNER TO chancery_tables;
 REVOKE ALL ON FUNCTION chancery.partition_ensure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chancery.partition_ensure TO chancery_definer;
-REVOKE ALL ON FUNCTION chancery.refuse, chancery.schema_number, chancery.tenant_now, chancery.keep_immutable, chancery.ca_version_lock,
+REVOKE ALL ON FUNCTION chancery.refuse, chancery.schema_number, chancery.keep_immutable, chancery.ca_version_lock,
     chancery.revocation_keep FROM PUBLIC;
 ALTER FUNCTION chancery.schema_number OWNER TO chancery_definer;
-GRANT EXECUTE ON FUNCTION chancery.refuse, chancery.tenant_now TO chancery_tables, chancery_definer;
+GRANT EXECUTE ON FUNCTION chancery.refuse TO chancery_tables, chancery_definer;
 -- A new partition gets its parent's triggers, for which its owner must be allowed their functions.
 GRANT EXECUTE ON FUNCTION chancery.keep_immutable TO chancery_tables;
 GRANT EXECUTE ON FUNCTION chancery.schema_number TO chancery_scep, chancery_signer, chancery_publisher, chancery_operator;

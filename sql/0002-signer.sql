@@ -88,6 +88,8 @@ COMMENT ON FUNCTION chancery.signer_ca_key IS 'All of a CA version that never ch
 
 -- ----------------------------------------------------------------------------------------------------------------- signer: enrolment
 
+-- Every look-up here is by primary key: one generic plan is right for all, and planning anew would cost more than the work.
+
 CREATE FUNCTION chancery.signer_enrol_read(p_tenant int, p_device bigint, p_user bigint, p_revision bigint, p_ca_version int, p_spki_sha256 bytea)
 RETURNS TABLE (now timestamptz, ca_uuid text, version int, ca_state text, ca_deleted boolean, device_state text, user_state text,
                delivery_id bigint, delivery_state text, delivery_challenge bigint,
@@ -95,7 +97,7 @@ RETURNS TABLE (now timestamptz, ca_uuid text, version int, ca_state text, ca_del
                for_user boolean, subject_format text, san_types text[], san_formats text[], validity int, validity_unit text,
                key_usage int, key_size_min int, eku_oids text[], strict boolean,
                attribute_names text[], attribute_values text[], key_device bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
     RETURN QUERY
@@ -163,7 +165,7 @@ COMMENT ON FUNCTION chancery.registry_attributes IS 'What subject variables may 
 CREATE FUNCTION chancery.signer_enrol_write(p_tenant int, p_challenge bigint, p_expires timestamptz, p_device bigint, p_user bigint, p_revision bigint,
     p_delivery bigint, p_ca_version int, p_spki_sha256 bytea, p_serial bytea, p_not_before timestamptz, p_not_after timestamptz, p_crl_shard int,
     p_subject text, p_name_kinds text[], p_names text[], p_sha1 bytea, p_sha256 bytea, p_der bytea, p_transaction text)
-RETURNS bytea LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+RETURNS bytea LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     state text;
     delivery record;

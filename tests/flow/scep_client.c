@@ -24,9 +24,12 @@
 #include <string.h>
 
 #include <openssl/cms.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define OPTIONS_MOST 64
@@ -457,10 +460,63 @@ static int command_open(void)
 
 /* ---- many at once ---- */
 
+#define PRIMES 64
+
+/* Each pair of a few primes is a key: hundreds in the time of some, good enough for a test and for nothing else. */
+static EVP_PKEY *key_from_primes(const BIGNUM *p, const BIGNUM *q)
+{
+    BN_CTX *c = BN_CTX_new();
+    BIGNUM *n = BN_new(), *e = BN_new(), *d = BN_new(), *p1 = BN_dup(p), *q1 = BN_dup(q), *phi = BN_new(), *dp = BN_new(), *dq = BN_new(), *qi = BN_new();
+    OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *make = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *key = NULL;
+    if (BN_sub_word(p1, 1) != 1 || BN_sub_word(q1, 1) != 1 || BN_mul(n, p, q, c) != 1 || BN_mul(phi, p1, q1, c) != 1 || BN_set_word(e, RSA_F4) != 1 ||
+        !BN_mod_inverse(d, e, phi, c) || BN_mod(dp, d, p1, c) != 1 || BN_mod(dq, d, q1, c) != 1 || !BN_mod_inverse(qi, q, p, c))
+        die("key");
+    const struct { const char *name; const BIGNUM *value; } parts[] = {
+        {OSSL_PKEY_PARAM_RSA_N, n}, {OSSL_PKEY_PARAM_RSA_E, e}, {OSSL_PKEY_PARAM_RSA_D, d}, {OSSL_PKEY_PARAM_RSA_FACTOR1, p},
+        {OSSL_PKEY_PARAM_RSA_FACTOR2, q}, {OSSL_PKEY_PARAM_RSA_EXPONENT1, dp}, {OSSL_PKEY_PARAM_RSA_EXPONENT2, dq}, {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, qi},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (OSSL_PARAM_BLD_push_BN(b, parts[i].name, parts[i].value) != 1)
+            die("key");
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(b);
+    if (EVP_PKEY_fromdata_init(make) != 1 || EVP_PKEY_fromdata(make, &key, EVP_PKEY_KEYPAIR, params) != 1)
+        die("key");
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(b);
+    EVP_PKEY_CTX_free(make);
+    BIGNUM *numbers[] = {n, e, d, p1, q1, phi, dp, dq, qi};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        BN_clear_free(numbers[i]);
+    BN_CTX_free(c);
+    return key;
+}
+
+static EVP_PKEY *key_next(void)
+{
+    static BIGNUM *primes[PRIMES];
+    static int count, first, second;
+    if (++first >= second) {        /* the pairs of the primes so far are used up */
+        if (count == PRIMES)
+            die("too many keys");
+        do {
+            BN_free(primes[count]);
+            if (!(primes[count] = BN_new()) || BN_generate_prime_ex(primes[count], 1024, 0, NULL, NULL, NULL) != 1)
+                die("prime");
+        } while (BN_mod_word(primes[count], RSA_F4) == 1);
+        if (count++ == 0)
+            return key_next();
+        first = 0;
+        second = count - 1;
+    }
+    return key_from_primes(primes[first], primes[second]);
+}
+
 static void batch_one(const char *dir, const char *name, int number, const char *subject, const char *challenge, X509 *recipient)
 {
     char path[512], text[1024], transaction[2 * NONCE_SIZE + 1], nonce[2 * NONCE_SIZE + 1], *rest;
-    EVP_PKEY *key = EVP_RSA_gen(2048);
+    EVP_PKEY *key = key_next();
     X509_REQ *req = request_new(key);
     STACK_OF(X509) *to = sk_X509_new_null();
     BIO *plain = BIO_new(BIO_s_mem()), *sealed = BIO_new(BIO_s_mem());

@@ -3,92 +3,15 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "lib/base/clock.h"
-#include "lib/codec/pkey.h"
 #include "lib/scep/cert_rep.h"
 #include "lib/service/enrol.h"
 #include "lib/signer/frame.h"
 #include "lib/signer/message.h"
 
-#define CA "0f3a5b7c-1234-4abc-9def-0123456789ab"
-#define PASSPHRASE "9f8e7d6c5b4a3928"
 #define CHALLENGE "Y2hhbGxlbmdlIG9mIGEgZGV2aWNl"
-
-/* ---- RA generations as they stand in the database ---- */
-
-struct ra_made {
-    struct peer sign, encrypt;
-    struct scep_generation row;
-};
-
-/* One key for both certificates: making keys is what these tests spend their time on. */
-static struct ra_made ra_make(uint32_t number)
-{
-    struct ra_made m = {.row = {.number = number}};
-    struct pkey *k = NULL;
-    struct bytes encrypted, pkcs8;
-    char serial[16];
-
-    cr_assert_eq(pkey_generate_rsa(2048, &k), R_OK);
-    cr_assert_eq(pkey_seal(k, PASSPHRASE, &arena, &encrypted), R_OK);
-    cr_assert_eq(pkey_pkcs8(k, &arena, &pkcs8), R_OK);
-    pkey_free(k);
-    const unsigned char *p = pkcs8.p;
-    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)pkcs8.n);
-    cr_assert(key != NULL && EVP_PKEY_up_ref(key) == 1);
-    snprintf(serial, sizeof serial, "10%02x", number);
-    m.sign = peer_make(key, "RA signing", serial);
-    snprintf(serial, sizeof serial, "20%02x", number);
-    m.encrypt = peer_make(key, "RA encryption", serial);
-    m.row.sign_key = m.row.encrypt_key = encrypted;
-    m.row.sign_certificate = m.sign.der;
-    m.row.encrypt_certificate = m.encrypt.der;
-    return m;
-}
-
-static void ra_free(struct ra_made *m)
-{
-    peer_free(&m->sign);
-    peer_free(&m->encrypt);
-}
-
-/* ---- the database ---- */
-
-static struct {
-    struct scep_endpoint row;
-    enum result result;             /* R_OK: every id is this endpoint */
-    int reads;
-} shelf;
-
-static int64_t fake_now;
-
-static int64_t fake_clock(void)
-{
-    return fake_now;
-}
-
-static enum result shelf_read(void *context, const char *ca, uint32_t staged, int timeout_ms, struct arena *a,
-                              struct scep_endpoint *out)
-{
-    (void)context;
-    (void)ca;
-    (void)staged;
-    (void)timeout_ms;
-    shelf.reads++;
-    if (shelf.result != R_OK)
-        return shelf.result;
-    *out = shelf.row;
-    for (uint32_t i = 0; i < out->generation_count; i++) {      /* as the real one: everything in the arena given */
-        struct scep_generation *g = &out->generations[i];
-        struct bytes *parts[] = {&g->sign_certificate, &g->sign_key, &g->encrypt_certificate, &g->encrypt_key};
-        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
-            *parts[k] = arena_bytes(a, *parts[k]);
-    }
-    return R_OK;
-}
 
 /* ---- the signer ---- */
 
@@ -176,10 +99,7 @@ static void signer_stop(void)
 
 /* ---- the client ---- */
 
-static struct peer client, stranger, issuer, parent;
-static struct ra_made older, newer;
-static struct endpoints *cache;
-static int log_file;
+static struct peer client, stranger;
 
 enum csr_form { CSR_GOOD, CSR_GARBAGE, CSR_CHANGED, CSR_NO_CHALLENGE, CSR_BLANK_CHALLENGE, CSR_LONG_CHALLENGE, CSR_EMPTY };
 
@@ -213,26 +133,10 @@ static struct bytes csr_made(enum csr_form form)
 
 static void setup(void)
 {
-    struct endpoint_config config = {.read = shelf_read, .ra_passphrase = PASSPHRASE, .now_ms = fake_clock};
-
-    arena_init(&arena, ARENA_LIMIT);
-    FILE *log = tmpfile();
-
-    cr_assert_not_null(log);
-    log_file = fileno(log);
-    log_open("test", LOG_LEVEL_DEBUG);
-    log_to(log_file);
-    fake_now = 1000000;
+    shelf_setup();
     client = peer_make(rsa_make(), "client", "01");
-    issuer = peer_make(EVP_EC_gen("P-384"), "issuing CA", "03");
-    parent = peer_make(EVP_EC_gen("P-256"), "root", "04");
-    older = ra_make(1);
-    newer = ra_make(2);
-    cr_assert_eq(EVP_PKEY_up_ref(older.sign.key), 1);
-    stranger = peer_make(older.sign.key, "stranger", "02");
-    shelf.row = (struct scep_endpoint){.ca_version = 1, .certificate = issuer.der, .chain = &parent.der, .chain_count = 1,
-        .generations = {newer.row, older.row}, .generation_count = 2};
-    cr_assert_eq(endpoints_open(&config, &cache), R_OK);
+    cr_assert_eq(EVP_PKEY_up_ref(shelf.older.sign.key), 1);
+    stranger = peer_make(shelf.older.sign.key, "stranger", "02");
     signer.certificate = client.der;
     signer_start();
 }
@@ -240,34 +144,13 @@ static void setup(void)
 static void teardown(void)
 {
     signer_stop();
-    endpoints_close(cache);
-    ra_free(&older);
-    ra_free(&newer);
     peer_free(&client);
     peer_free(&stranger);
-    peer_free(&issuer);
-    peer_free(&parent);
     log_context(NULL, BYTES_NONE);
-    log_to(-1);
-    close(log_file);
-    arena_free(&arena);
+    shelf_teardown();
 }
 
 TestSuite(scep_enrol, .init = setup, .fini = teardown);
-
-/* What was logged since the last call. */
-static const char *logged(void)
-{
-    static char text[65536];
-    off_t n = lseek(log_file, 0, SEEK_END);
-
-    cr_assert(n >= 0 && (size_t)n < sizeof text);
-    cr_assert_eq(pread(log_file, text, (size_t)n, 0), n);
-    text[n] = '\0';
-    cr_assert_eq(ftruncate(log_file, 0), 0);
-    lseek(log_file, 0, SEEK_SET);
-    return text;
-}
 
 static int lines(const char *text)
 {
@@ -278,19 +161,11 @@ static int lines(const char *text)
     return n;
 }
 
-static struct endpoint *found(void)
-{
-    struct endpoint *e = NULL;
-
-    cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_OK);
-    return e;
-}
-
 static enum result run(struct bytes der, struct bytes *reply)
 {
     const struct scep_url url = {.ca = CA, .operation = OPERATION_PKI};
     const struct enrol_call call = {.url = &url, .message = der, .remote = "192.0.2.7"};
-    const struct enrol_context x = {cache, signer.socket};
+    const struct enrol_context x = {shelf.cache, signer.socket};
     struct endpoint *e = found();
 
     (void)logged();
@@ -317,7 +192,7 @@ static struct bytes sealed_by_openssl(struct bytes content, const EVP_CIPHER *ci
 {
     BIO *in = BIO_new_mem_buf(content.p, (int)content.n);
     CMS_ContentInfo *cms = CMS_encrypt(NULL, in, cipher, CMS_PARTIAL | CMS_BINARY);
-    CMS_RecipientInfo *r = CMS_add1_recipient_cert(cms, newer.encrypt.certificate, CMS_KEY_PARAM);
+    CMS_RecipientInfo *r = CMS_add1_recipient_cert(cms, shelf.newer.encrypt.certificate, CMS_KEY_PARAM);
 
     if (oaep)
         EVP_PKEY_CTX_set_rsa_padding(CMS_RecipientInfo_get0_pkey_ctx(r), RSA_PKCS1_OAEP_PADDING);
@@ -344,8 +219,8 @@ Test(scep_enrol, success)
 {
     struct bytes reply;
 
-    cr_assert_eq(run(request_made(CSR_GOOD, newer.encrypt.der, CIPHER_AES256, HASH_SHA512), &reply), R_OK);
-    struct answer_read x = answer_open(reply, &newer.sign);
+    cr_assert_eq(run(request_made(CSR_GOOD, shelf.newer.encrypt.der, CIPHER_AES256, HASH_SHA512), &reply), R_OK);
+    struct answer_read x = answer_open(reply, &shelf.newer.sign);
     cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("0")));
     X509 *certificate = answer_certificate(&x, &client);
     cr_assert_eq(X509_cmp(certificate, client.certificate), 0);
@@ -370,8 +245,8 @@ Test(scep_enrol, older_generation)
 {
     struct bytes reply;
 
-    cr_assert_eq(run(request_made(CSR_GOOD, older.encrypt.der, CIPHER_AES128, HASH_SHA256), &reply), R_OK);
-    struct answer_read x = answer_open(reply, &older.sign);
+    cr_assert_eq(run(request_made(CSR_GOOD, shelf.older.encrypt.der, CIPHER_AES128, HASH_SHA256), &reply), R_OK);
+    struct answer_read x = answer_open(reply, &shelf.older.sign);
     cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("0")));
     answer_close(&x);
 }
@@ -382,7 +257,7 @@ Test(scep_enrol, oaep)
     struct bytes reply, content = sealed_by_openssl(csr_made(CSR_GOOD), EVP_aes_128_cbc(), true);
 
     cr_assert_eq(run(message_make(content, &made, &client, HASH_SHA1), &reply), R_OK);
-    struct answer_read x = answer_open(reply, &newer.sign);
+    struct answer_read x = answer_open(reply, &shelf.newer.sign);
     cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("0")));
     answer_close(&x);
     cr_assert(signer.request.oaep && signer.request.message_hash == HASH_SHA1);
@@ -440,7 +315,7 @@ Test(scep_enrol, refusals)
         struct bytes csr = csr_made(cases[i].csr), content = BYTES_NONE, reply = BYTES_NONE;
         int64_t began = clock_monotonic_ms();
         if (cases[i].content == SEALED)
-            content = sealed(csr, newer.encrypt.der, CIPHER_AES128);
+            content = sealed(csr, shelf.newer.encrypt.der, CIPHER_AES128);
         else if (cases[i].content == SEALED_TO_STRANGER)
             content = sealed(csr, stranger.der, CIPHER_AES128);
         else if (cases[i].content == CAMELLIA)
@@ -458,7 +333,7 @@ Test(scep_enrol, refusals)
         enum result r = run(der, &reply);
         cr_assert_eq(r, R_OK, "%s: %s", cases[i].why, result_name(r));
         int64_t elapsed = clock_monotonic_ms() - began;
-        struct answer_read x = answer_open(reply, &newer.sign);
+        struct answer_read x = answer_open(reply, &shelf.newer.sign);
         cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("2")), "%s", cases[i].why);
         cr_assert(answer_says(&x, OID_SCEP_TRANSACTION_ID, V_ASN1_PRINTABLESTRING, TEXT(TRANSACTION)), "%s", cases[i].why);
         cr_assert(answer_says(&x, OID_SCEP_FAIL_INFO, V_ASN1_PRINTABLESTRING, TEXT(cases[i].fail)), "%s", cases[i].why);
@@ -487,7 +362,7 @@ Test(scep_enrol, refusals)
 /* The same request may be sent again: no CertRep, which would end the client's attempt. */
 Test(scep_enrol, retryable)
 {
-    struct bytes der = request_made(CSR_GOOD, newer.encrypt.der, CIPHER_AES128, HASH_SHA256);
+    struct bytes der = request_made(CSR_GOOD, shelf.newer.encrypt.der, CIPHER_AES128, HASH_SHA256);
     struct bytes reply = BYTES_NONE;
 
     signer.result = R_UNAVAILABLE;
@@ -511,7 +386,8 @@ Test(scep_enrol, unanswerable)
     const struct { struct bytes message; const char *why; } cases[] = {
         {BYTES("", 0), "nothing"}, {TEXT("<html>"), "text"},
         {BYTES(zeros, sizeof zeros), "zeros"}, {BYTES(der.p, der.n - 1), "cut off"},
-        {newer.encrypt.der, "a certificate"}, {sealed(TEXT("x"), newer.encrypt.der, CIPHER_AES128), "the inner layer alone"},
+        {shelf.newer.encrypt.der, "a certificate"},
+        {sealed(TEXT("x"), shelf.newer.encrypt.der, CIPHER_AES128), "the inner layer alone"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -526,7 +402,7 @@ Test(scep_enrol, unanswerable)
 Test(scep_enrol, garbage)
 {
     struct attributes_made made = request_attributes("19");
-    struct bytes inner = sealed(csr_made(CSR_GOOD), newer.encrypt.der, CIPHER_AES128), reply;
+    struct bytes inner = sealed(csr_made(CSR_GOOD), shelf.newer.encrypt.der, CIPHER_AES128), reply;
     struct bytes der = message_make(inner, &made, &client, HASH_SHA256);
 
     for (size_t at = 0; at < der.n; at += 29) {
@@ -544,61 +420,9 @@ Test(scep_enrol, garbage)
     }
     signer.result = R_OK;
     cr_assert_eq(run(der, &reply), R_OK);
-    struct answer_read x = answer_open(reply, &newer.sign);
+    struct answer_read x = answer_open(reply, &shelf.newer.sign);
     cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("0")));
     answer_close(&x);
-}
-
-/* ---- the cache ---- */
-
-Test(scep_enrol, ca_certificates)
-{
-    const struct bytes want[] = {newer.encrypt.der, newer.sign.der, issuer.der, parent.der};
-    struct endpoint *e = found();
-    const unsigned char *p = e->ca_certificates.p;
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)e->ca_certificates.n);
-    STACK_OF(X509) *inside = CMS_get1_certs(cms);
-
-    cr_assert_eq(p, e->ca_certificates.p + e->ca_certificates.n);
-    cr_assert_eq(sk_X509_num(inside), 4);
-    for (int i = 0; i < 4; i++) {
-        unsigned char *der = NULL;
-        int n = i2d_X509(sk_X509_value(inside, i), &der);
-        cr_assert(bytes_equal(BYTES(der, (size_t)n), want[i]), "certificate %d", i);
-        OPENSSL_free(der);
-    }
-    sk_X509_pop_free(inside, X509_free);
-    CMS_ContentInfo_free(cms);
-}
-
-Test(scep_enrol, known_endpoint_is_read_again)
-{
-    struct endpoint *e = found();
-    struct cms_key *key = e->generations[0].sign;
-
-    for (int i = 0; i < 5; i++)
-        found();
-    cr_assert_eq(shelf.reads, 1, "read once");
-    fake_now += ENDPOINT_FRESH_MS;
-    e = found();
-    cr_assert_eq(shelf.reads, 2, "read again when it is old");
-    cr_assert_eq(e->generations[0].sign, key, "with the keys that were open");
-    shelf.result = R_UNAVAILABLE;
-    fake_now += ENDPOINT_FRESH_MS;
-    for (int i = 0; i < 5; i++)
-        cr_assert_eq(found()->generation_count, 2, "it serves without the database");
-    cr_assert_eq(shelf.reads, 3, "which is not asked by each request");
-    fake_now += ENDPOINT_AWAY_MS;
-    shelf.result = R_OK;
-    shelf.row.generation_count = 1;
-    cr_assert_eq(found()->generation_count, 1, "and is asked again soon");
-    shelf.row.generations[0].encrypt_key.n--;
-    fake_now += ENDPOINT_FRESH_MS;
-    cr_assert_eq(found()->generations[0].sign, key, "a key that is open stays so");
-    shelf.result = R_NOT_FOUND;
-    fake_now += ENDPOINT_FRESH_MS;
-    cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_NOT_FOUND, "the CA was deleted");
-    cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_NOT_FOUND);
 }
 
 /* A refresh that fails half-way leaves what was there, keys included. */
@@ -609,98 +433,30 @@ Test(scep_enrol, refresh_that_fails)
 
     found();
     for (int i = 0; i <= LIMIT_CHAIN; i++)
-        many[i] = parent.der;
+        many[i] = shelf.parent.der;
     shelf.row.chain = many;
     shelf.row.chain_count = LIMIT_CHAIN + 1;
-    fake_now += ENDPOINT_FRESH_MS;
-    cr_assert_eq(run(request_made(CSR_GOOD, newer.encrypt.der, CIPHER_AES128, HASH_SHA256), &reply), R_OK);
+    shelf.now += ENDPOINT_FRESH_MS;
+    cr_assert_eq(run(request_made(CSR_GOOD, shelf.newer.encrypt.der, CIPHER_AES128, HASH_SHA256), &reply), R_OK);
     cr_assert_eq(signer.asked, 1);
 }
 
 Test(scep_enrol, new_generation)
 {
-    struct bytes reply, der = request_made(CSR_GOOD, newer.encrypt.der, CIPHER_AES128, HASH_SHA256);
+    struct bytes reply, der = request_made(CSR_GOOD, shelf.newer.encrypt.der, CIPHER_AES128, HASH_SHA256);
 
-    shelf.row.generations[0] = older.row;
+    shelf.row.generations[0] = shelf.older.row;
     shelf.row.generation_count = 1;
     found();
     cr_assert_eq(run(der, &reply), R_OK);
     cr_assert(shelf.reads == 1 && signer.asked == 0, "not asked for twice in a second");
-    shelf.row.generations[0] = newer.row;
-    shelf.row.generations[1] = older.row;
+    shelf.row.generations[0] = shelf.newer.row;
+    shelf.row.generations[1] = shelf.older.row;
     shelf.row.generation_count = 2;
-    fake_now += ENDPOINT_AGAIN_MS;
+    shelf.now += ENDPOINT_AGAIN_MS;
     cr_assert_eq(run(der, &reply), R_OK);
     cr_assert(shelf.reads == 2 && signer.asked == 1, "found by the message that names it");
-    struct answer_read x = answer_open(reply, &newer.sign);
+    struct answer_read x = answer_open(reply, &shelf.newer.sign);
     answer_close(&x);
 }
 
-Test(scep_enrol, unknown_endpoints)
-{
-    struct endpoint *e;
-    char ca[64] = CA;
-
-    shelf.result = R_NOT_FOUND;
-    for (int i = 0; i < 5; i++)
-        cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_NOT_FOUND);
-    cr_assert_eq(shelf.reads, 1, "remembered as unknown");
-    shelf.result = R_OK;
-    cr_assert_eq(endpoint_find(cache, CA, 2, &e), R_OK, "a version is an endpoint of its own");
-    cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_NOT_FOUND);
-    fake_now += ENDPOINT_AGAIN_MS;
-    cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_OK, "created in the meantime");
-    shelf.result = R_NOT_FOUND;
-    shelf.reads = 0;
-    fake_now += ENDPOINT_AGAIN_MS;
-    for (int i = 0; i < 99; i++) {
-        snprintf(ca + strlen(CA) - 2, 16, "%02d", i);
-        enum result r = endpoint_find(cache, ca, 0, &e);
-        cr_assert_eq(r, i < ENDPOINT_UNKNOWN_READS ? R_NOT_FOUND : R_UNAVAILABLE, "%s: %s", ca, result_name(r));
-    }
-    cr_assert_eq(shelf.reads, ENDPOINT_UNKNOWN_READS, "guessing costs the database little");
-    cr_assert_eq(endpoint_find(cache, CA, 2, &e), R_OK, "and what is known is served");
-    shelf.result = R_UNAVAILABLE;
-    shelf.reads = 0;
-    fake_now += ENDPOINT_AGAIN_MS;
-    for (int i = 0; i < 5; i++)
-        cr_assert_eq(endpoint_find(cache, ca, 0, &e), R_UNAVAILABLE);
-    cr_assert_eq(shelf.reads, 1, "nobody waits again for a database that is away");
-}
-
-Test(scep_enrol, least_recently_used_makes_room, .timeout = 120)
-{
-    struct endpoint *e;
-    char ca[64] = CA;
-
-    shelf.row.generation_count = 1;
-    for (int i = 0; i <= ENDPOINT_MOST; i++) {
-        snprintf(ca + strlen(CA) - 3, 16, "%03x", i);
-        fake_now += ENDPOINT_AGAIN_MS / ENDPOINT_UNKNOWN_READS + 10;
-        cr_assert_eq(endpoint_find(cache, ca, 0, &e), R_OK);
-        if (i == 1) {
-            snprintf(ca + strlen(CA) - 3, 4, "000");
-            cr_assert_eq(endpoint_find(cache, ca, 0, &e), R_OK);
-        }
-    }
-    shelf.reads = 0;
-    snprintf(ca + strlen(CA) - 3, 4, "000");
-    cr_assert_eq(endpoint_find(cache, ca, 0, &e), R_OK);
-    cr_assert_eq(shelf.reads, 0, "used later than the next one");
-    snprintf(ca + strlen(CA) - 3, 4, "001");
-    cr_assert_eq(endpoint_find(cache, ca, 0, &e), R_OK);
-    cr_assert_eq(shelf.reads, 1, "made room");
-}
-
-Test(scep_enrol, keys_that_do_not_open)
-{
-    struct endpoint *e;
-
-    shelf.row.generations[0].sign_key = older.row.sign_key;
-    cr_assert_eq(endpoint_find(cache, CA, 0, &e), R_OK);
-    cr_assert_eq(e->generation_count, 1, "a generation with a wrong key is left out");
-    cr_assert_eq(e->generations[0].number, 1);
-    cr_assert(strstr(logged(), "event=ra-key-not-opened"));
-    shelf.row.generations[1].encrypt_key = TEXT("no key");
-    cr_assert_eq(endpoint_find(cache, CA, 1, &e), R_BAD_KEY, "nothing is left");
-}
