@@ -59,7 +59,7 @@ static void program_init(struct program *p, const struct conf_program *conf)
 
 static _Noreturn void child_failed(const struct program *p, const char *step)
 {
-    log_event(LOG_LEVEL_ERROR, "program_not_started", LOG_TEXT("name", p->conf->name), LOG_TEXT("step", step),
+    log_event(LOG_LEVEL_ERROR, "program-not-started", LOG_TEXT("name", p->conf->name), LOG_TEXT("step", step),
               LOG_TEXT("error", strerror(errno)));
     _exit(EXIT_NOT_STARTED);
 }
@@ -178,7 +178,7 @@ static void pids_write(const struct run *run)
         if (fclose(f) == 0 && !bad && rename(aside, path) == 0)
             return;
     }
-    log_event(LOG_LEVEL_ERROR, "pids_not_written", LOG_TEXT("path", path), LOG_TEXT("error", strerror(errno)));
+    log_event(LOG_LEVEL_ERROR, "pids-not-written", LOG_TEXT("path", path), LOG_TEXT("error", strerror(errno)));
 }
 
 static void pids_remove(const struct run *run)
@@ -200,7 +200,7 @@ static int lock_take(const struct run *run)
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
-    log_event(LOG_LEVEL_ERROR, "run_refused", LOG_TEXT("path", path),
+    log_event(LOG_LEVEL_ERROR, "run-refused", LOG_TEXT("path", path),
               LOG_TEXT("found", fd >= 0 && errno == EWOULDBLOCK ? "another supervisor" : strerror(errno)));
     if (fd >= 0)
         close(fd);
@@ -213,14 +213,14 @@ static void program_start(struct run *run, struct program *p)
 
     p->started_ms = clock_monotonic_ms();
     if (pid < 0) {
-        log_event(LOG_LEVEL_ERROR, "program_not_started", LOG_TEXT("name", p->conf->name), LOG_TEXT("error", strerror(errno)));
+        log_event(LOG_LEVEL_ERROR, "program-not-started", LOG_TEXT("name", p->conf->name), LOG_TEXT("error", strerror(errno)));
         p->due_ms = p->started_ms + PREFORK_QUICK_DEATH_MS;
         return;
     }
     if (pid == 0)
         child_main(p, run->conf->log_dir, parent);
     p->pid = pid;
-    log_event(LOG_LEVEL_INFO, "program_started", LOG_TEXT("name", p->conf->name), LOG_NUM("program_pid", pid),
+    log_event(LOG_LEVEL_INFO, "program-started", LOG_TEXT("name", p->conf->name), LOG_NUM("program_pid", pid),
               LOG_TEXT("user", p->conf->user));
 }
 
@@ -252,7 +252,7 @@ static void program_ended(struct program *p, int status, int stopping)
     kill(-p->pid, SIGKILL);
     p->quick_deaths = now - p->started_ms < PREFORK_QUICK_DEATH_MS ? p->quick_deaths + 1 : 0;
     p->due_ms = now + prefork_backoff_ms(p->quick_deaths);
-    log_event(stopping ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, stopping ? "program_stopped" : "program_died",
+    log_event(stopping ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, stopping ? "program-stopped" : "program-died",
               LOG_TEXT("name", p->conf->name), LOG_NUM("program_pid", p->pid),
               LOG_TEXT("how", WIFSIGNALED(status) ? "signal" : "exit"),
               LOG_NUM("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
@@ -294,7 +294,7 @@ static void program_stop(struct run *run, struct program *p)
         wait_signal(run, clock_left_ms(deadline));
     if (p->pid == 0)
         return;
-    log_event(LOG_LEVEL_WARNING, "program_killed", LOG_TEXT("name", p->conf->name), LOG_NUM("program_pid", p->pid),
+    log_event(LOG_LEVEL_WARNING, "program-killed", LOG_TEXT("name", p->conf->name), LOG_NUM("program_pid", p->pid),
               LOG_NUM("after_ms", STOP_MS));
     kill(-p->pid, SIGKILL);
     kill(p->pid, SIGKILL);
@@ -311,10 +311,10 @@ static void supervise(struct run *run)
             break;
         reap(run, 0);
     }
-    log_event(LOG_LEVEL_INFO, "run_stopping");
+    log_event(LOG_LEVEL_INFO, "run-stopping");
     for (int i = run->count - 1; i >= 0; i--)
         program_stop(run, &run->programs[i]);
-    log_event(LOG_LEVEL_INFO, "run_stopped");
+    log_event(LOG_LEVEL_INFO, "run-stopped");
 }
 
 static void supervisor_signals(struct run *run)
@@ -338,7 +338,7 @@ int run_main(const struct conf *conf)
 
     log_open("chancery-run", conf->log_level);
     if (conf->program_count == 0) {
-        log_event(LOG_LEVEL_ERROR, "run_refused", LOG_TEXT("path", conf->path), LOG_TEXT("found", "no program line"));
+        log_event(LOG_LEVEL_ERROR, "run-refused", LOG_TEXT("path", conf->path), LOG_TEXT("found", "no program line"));
         return 1;
     }
     for (int i = 0; i < conf->program_count; i++)
@@ -349,7 +349,7 @@ int run_main(const struct conf *conf)
     if (lock < 0)
         return 1;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    log_event(LOG_LEVEL_INFO, "run_started", LOG_NUM("programs", run.count));
+    log_event(LOG_LEVEL_INFO, "run-started", LOG_NUM("programs", run.count));
     supervise(&run);
     pids_remove(&run);
     close(lock);

@@ -62,7 +62,7 @@ static bool somebody_listens(const struct sockaddr_un *address)
 
 static enum result open_failed(const char *path, const char *what, enum result r)
 {
-    log_event(LOG_LEVEL_ERROR, "socket_not_opened", LOG_TEXT("path", path), LOG_TEXT("found", what), LOG_RESULT(r));
+    log_event(LOG_LEVEL_ERROR, "socket-not-opened", LOG_TEXT("path", path), LOG_TEXT("found", what), LOG_RESULT(r));
     return r;
 }
 
@@ -210,7 +210,7 @@ static void refuse(struct serve_reply *reply, const struct serve_request *reques
         {414, "The request URI is too long.\n"}, {503, "Memory ran out.\n"},
     };
 
-    log_event(LOG_LEVEL_NOTICE, "http_refused", LOG_NUM("status", status), LOG_TEXT("remote", request->remote),
+    log_event(LOG_LEVEL_NOTICE, "http-refused", LOG_NUM("status", status), LOG_TEXT("remote", request->remote),
               LOG_TEXT("method", request->method));
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].status == status)
@@ -244,7 +244,7 @@ static void write_reply(FCGX_Request *fcgi, struct serve_reply *reply, bool head
     char line[128];
 
     if (!reply_safe(reply)) {
-        log_event(LOG_LEVEL_ERROR, "reply_not_safe", LOG_NUM("status", reply->status));
+        log_event(LOG_LEVEL_ERROR, "reply-not-safe", LOG_NUM("status", reply->status));
         *reply = (struct serve_reply){0};
         serve_text(reply, 500, "An internal check failed.\n");
     }
@@ -307,7 +307,7 @@ int serve_loop(int fd, serve_handler *handler, void *context)
     sigprocmask(SIG_BLOCK, &term, &before);
     sigdelset(&before, SIGTERM);
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
-        log_event(LOG_LEVEL_ERROR, "fastcgi_not_started");
+        log_event(LOG_LEVEL_ERROR, "fastcgi-not-started");
         return 1;
     }
     buf_init(&body, LIMIT_HTTP_BODY);

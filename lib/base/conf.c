@@ -42,8 +42,8 @@ static const struct key conf_keys[] = {
     KEY(scep_user, CONF_KIND_USER, "chancery-scep", "system user of chancery-scep"),
     KEY(signer_user, CONF_KIND_USER, "chancery-signer", "system user of chancery-signer"),
     KEY(publisher_user, CONF_KIND_USER, "chancery-publisher", "system user of chancery-publisher"),
-    KEY(scep_workers, CONF_KIND_WORKERS, "0", "processes of chancery-scep; 0: as many as processors"),
-    KEY(leaf_workers, CONF_KIND_WORKERS, "0", "processes of the lane for device certificates; 0: as many as processors"),
+    KEY(scep_workers, CONF_KIND_WORKERS, "0", "processes of chancery-scep; 0: twice the processors, four at least"),
+    KEY(leaf_workers, CONF_KIND_WORKERS, "0", "processes of the lane for device certificates; 0: one more than processors"),
     KEY(admin_workers, CONF_KIND_WORKERS, "0", "processes of the lane for CAs; 0: two"),
     KEY(log_level, CONF_KIND_LEVEL, "info", "least level that is logged: debug, info, notice, warning, error"),
 #undef KEY

@@ -37,7 +37,7 @@ struct conf {
     char *run_dir;               /* pids, locks */
     char *log_dir;               /* chancery run writes NAME.log here */
     char *scep_user, *signer_user, *publisher_user;   /* system users, for the signer's check of its peers */
-    int scep_workers, leaf_workers, admin_workers;    /* processes; 0: as many as processors (admin: 2) */
+    int scep_workers, leaf_workers, admin_workers;    /* processes; 0: chosen by the number of processors */
     enum log_level log_level;
     struct conf_program programs[CONF_PROGRAMS];
     int program_count;

@@ -82,7 +82,7 @@ static void worker_start(struct worker *w)
     pid_t parent = getpid(), pid = fork();
 
     if (pid < 0) {
-        log_event(LOG_LEVEL_ERROR, "worker_not_started", LOG_TEXT("group", w->group->name), LOG_NUM("index", w->index),
+        log_event(LOG_LEVEL_ERROR, "worker-not-started", LOG_TEXT("group", w->group->name), LOG_NUM("index", w->index),
                   LOG_TEXT("error", strerror(errno)));
         w->due_ms = clock_monotonic_ms() + PREFORK_QUICK_DEATH_MS;
         return;
@@ -112,7 +112,7 @@ static void worker_ended(struct worker *w, int status, bool stopping)
     w->quick_deaths = now - w->started_ms < PREFORK_QUICK_DEATH_MS ? w->quick_deaths + 1 : 0;
     w->due_ms = now + prefork_backoff_ms(w->quick_deaths);
     if (!clean)
-        log_event(LOG_LEVEL_ERROR, "worker_died", LOG_TEXT("group", w->group->name), LOG_NUM("index", w->index),
+        log_event(LOG_LEVEL_ERROR, "worker-died", LOG_TEXT("group", w->group->name), LOG_NUM("index", w->index),
                   LOG_NUM("worker", w->pid), LOG_TEXT("how", WIFSIGNALED(status) ? "signal" : "exit"),
                   LOG_NUM("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
                   LOG_NUM("restart_ms", stopping ? -1 : w->due_ms - now));
@@ -170,7 +170,7 @@ static void stop_all(struct worker *workers, int n, const sigset_t *set)
     while (reap(workers, n, true) > 0) {
         if (clock_left_ms(deadline) == 0 && sig == SIGTERM) {
             sig = SIGKILL;
-            log_event(LOG_LEVEL_WARNING, "workers_killed", LOG_NUM("after_seconds", PREFORK_STOP_SECONDS));
+            log_event(LOG_LEVEL_WARNING, "workers-killed", LOG_NUM("after_seconds", PREFORK_STOP_SECONDS));
         }
         signal_all(workers, n, sig);
         wait_signal(set, RESEND_MS);
@@ -198,7 +198,7 @@ enum result prefork_run(const struct prefork_group *groups, int group_count)
     int n = workers_fill(workers, groups, group_count);
 
     if (n <= 0) {
-        log_event(LOG_LEVEL_ERROR, "workers_refused", LOG_NUM("most", PREFORK_WORKERS), LOG_NUM("least", 1));
+        log_event(LOG_LEVEL_ERROR, "workers-refused", LOG_NUM("most", PREFORK_WORKERS), LOG_NUM("least", 1));
         return R_BAD_INPUT;
     }
     parent_signals(&set);
