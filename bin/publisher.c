@@ -1,5 +1,6 @@
 /*
- * chancery-publisher: the daemon that has CRLs built, writes the published files, seals the audit log and does what is due by the clock.
+ * chancery-publisher: the daemon that has CRLs built, writes the published files, seals the audit log and does what is due
+ * by the clock.
  *
  *   chancery-publisher [--config FILE]
  *
@@ -62,8 +63,8 @@ static enum result program_schema(struct db *db)
 
 static enum result program_work(const struct conf *conf, const struct conf_secrets *secrets)
 {
-    const struct db_config config = {.connection = conf->database, .user = "chancery_publisher", .password = secrets->database_password,
-        .application = "publisher", .prepare = conf->prepare};
+    const struct db_config config = {.connection = conf->database, .user = "chancery_publisher",
+        .password = secrets->database_password, .application = "publisher", .prepare = conf->prepare};
     struct publish_config work = {.crl_socket = conf->crl_socket, .admin_socket = conf->admin_socket};
     enum result r = distribution_open(conf->www_dir, &work.distribution);
     if (r == R_OK)

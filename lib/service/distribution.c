@@ -217,7 +217,8 @@ static enum result crl_describe(struct bytes der, struct distribution_crl *out)
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
-    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+        a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* What cannot be read counts as not there: then it is written anew. Memory running out says nothing about the file. */
@@ -412,7 +413,7 @@ enum result distribution_crl_finish(struct distribution_file *f, int64_t number,
         r = refuse(d, R_BAD_INPUT, "crl", f->path, "another number or SHA-256 than the database says");
     if (r == R_OK)
         r = known_look(d, f->path, &k);
-    if (r == R_OK && (k->crl.number > number || (k->crl.number == number && memcmp(k->crl.sha256, sha256, sizeof made.sha256) == 0)))
+    if (r == R_OK && (k->crl.number > number || (k->crl.number == number && memcmp(k->crl.sha256, sha256, 32) == 0)))
         r = refuse(d, R_STALE, "crl", f->path, "the published file has this or a higher number");
     if (r == R_OK) {
         r = file_rename(f);

@@ -52,8 +52,8 @@ volatile sig_atomic_t publish_waiting;
 
 /* ---- the signer ---- */
 
-static enum result publish_ask(const char *socket, enum signer_verb verb, const void *request, int timeout_ms, struct arena *a, void *answer,
-                               const char **detail)
+static enum result publish_ask(const char *socket, enum signer_verb verb, const void *request, int timeout_ms, struct arena *a,
+                               void *answer, const char **detail)
 {
     publish_waiting = 1;
     enum result r = signer_call(socket, verb, request, timeout_ms, a, answer, detail);
@@ -134,15 +134,16 @@ static enum result publish_build(struct publish *p, const struct publishing_due 
     enum result r = publish_ask(p->config->crl_socket, SIGNER_CRL_BUILD, &request, LIMIT_DB_BULK_MS, &a, &built, &detail);
     if (r == R_OK) {
         (void)retry_done(&p->retry, name);
-        log_event(LOG_LEVEL_INFO, "crl-built", LOG_NUM("ca_version", due->ca_version), LOG_NUM("shard", due->shard), LOG_NUM("number", built.number),
+        log_event(LOG_LEVEL_INFO, "crl-built", LOG_NUM("ca_version", due->ca_version), LOG_NUM("shard", due->shard),
+                  LOG_NUM("number", built.number),
                   LOG_NUM("entries", built.entries), LOG_NUM("bytes", built.size), LOG_NUM("ms", clock_monotonic_ms() - started));
         if (due->number == 0)
             p->due_ms[DUTY_CA_FILES] = 0;    /* a new CA: its certificate's file is wanted as well */
     } else {
         publish_signer_lost(p);
         (void)retry_failed(&p->retry, name, result_name(r), BUILD_RETRY_MS, &wait_ms);
-        log_event(LOG_LEVEL_WARNING, "crl-build-failed", LOG_NUM("ca_version", due->ca_version), LOG_NUM("shard", due->shard), LOG_RESULT(r),
-                  LOG_TEXT("detail", detail), LOG_NUM("retry_ms", p->signer_away ? 0 : wait_ms));
+        log_event(LOG_LEVEL_WARNING, "crl-build-failed", LOG_NUM("ca_version", due->ca_version), LOG_NUM("shard", due->shard),
+                  LOG_RESULT(r), LOG_TEXT("detail", detail), LOG_NUM("retry_ms", p->signer_away ? 0 : wait_ms));
         /* A signer that is away says nothing about this CRL: it is not made to wait longer than the signer. */
         if (p->signer_away)
             (void)retry_done(&p->retry, name);
@@ -157,7 +158,8 @@ static enum result publish_builds(struct publish *p)
     int64_t end = clock_monotonic_ms() + BUILDS_MS;
     enum result r = R_OK;
     bool found = true;
-    for (int i = 0; r == R_OK && found && i < BUILDS_AT_ONCE && !*p->stop && clock_left_ms(end) > 0 && publish_signer_is_there(p); i++) {
+    for (int i = 0; r == R_OK && found && i < BUILDS_AT_ONCE && !*p->stop && clock_left_ms(end) > 0 &&
+         publish_signer_is_there(p); i++) {
         struct publishing_due due;
         r = publishing_crl_claim(p->db, p->holder, BUILD_LEASE_SECONDS, PUBLISH_REFRESH_SECONDS, &due, &found);
         if (r == R_OK && found)
@@ -216,7 +218,8 @@ static enum result publish_crl(void *context, const struct publishing_crl *crl)
         return r == R_OK ? R_OK : publish_file_done(p, r, name);
     if (have.number > crl->number) {
         if (retry_failed(&p->retry, name, "newer", FILE_RETRY_MS, NULL))
-            log_event(LOG_LEVEL_WARNING, "crl-file-newer", LOG_TEXT("file", name), LOG_NUM("number", have.number), LOG_NUM("database", crl->number));
+            log_event(LOG_LEVEL_WARNING, "crl-file-newer", LOG_TEXT("file", name), LOG_NUM("number", have.number),
+                      LOG_NUM("database", crl->number));
         return R_OK;
     }
     if (have.number == crl->number && memcmp(have.sha256, crl->sha256.p, sizeof have.sha256) == 0) {
@@ -227,7 +230,8 @@ static enum result publish_crl(void *context, const struct publishing_crl *crl)
     if (!of_disk)
         return r == R_NOT_FOUND ? R_OK : r;      /* pieces are gone when newer CRLs came: the next round sees those */
     if (r == R_OK)
-        log_event(LOG_LEVEL_INFO, "crl-published", LOG_TEXT("file", name), LOG_NUM("number", crl->number), LOG_NUM("bytes", crl->size));
+        log_event(LOG_LEVEL_INFO, "crl-published", LOG_TEXT("file", name), LOG_NUM("number", crl->number),
+                  LOG_NUM("bytes", crl->size));
     return publish_file_done(p, r, name);
 }
 
@@ -307,8 +311,8 @@ static enum result publish_log_head(struct publish *p)
     arena_init(&a, LIMIT_ARENA_REQUEST);
     enum result r = publishing_audit_head(p->db, &a, &head);
     if (r == R_OK && head.batch != 0 && head.batch != p->head_logged) {
-        log_event(LOG_LEVEL_NOTICE, "audit-head", LOG_NUM("batch", head.batch), LOG_NUM("last_seq", head.last), LOG_HEX("head", head.head),
-                  LOG_NUM("key", head.key), LOG_HEX("signature", head.signature));
+        log_event(LOG_LEVEL_NOTICE, "audit-head", LOG_NUM("batch", head.batch), LOG_NUM("last_seq", head.last),
+                  LOG_HEX("head", head.head), LOG_NUM("key", head.key), LOG_HEX("signature", head.signature));
         p->head_logged = head.batch;
     }
     arena_free(&a);
@@ -342,8 +346,8 @@ static enum result publish_ra_renew(struct publish *p, const struct publishing_r
     if (r == R_OK)
         (void)retry_done(&p->retry, name);
     else if (retry_failed(&p->retry, name, result_name(r), RA_RETRY_MS, NULL))
-        log_event(LOG_LEVEL_ERROR, "ra-not-renewed", LOG_NUM("tenant", ra->tenant), LOG_NUM("ca_version", ra->ca_version), LOG_RESULT(r),
-                  LOG_TEXT("detail", detail));
+        log_event(LOG_LEVEL_ERROR, "ra-not-renewed", LOG_NUM("tenant", ra->tenant), LOG_NUM("ca_version", ra->ca_version),
+                  LOG_RESULT(r), LOG_TEXT("detail", detail));
     arena_free(&a);
     return r;
 }

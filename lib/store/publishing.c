@@ -13,13 +13,15 @@ static const struct db_statement crl_current = {"publisher_crl_current",
     "SELECT ca_version_id, crl_shard, path, number, pieces, size, sha256 FROM chancery.publisher_crl_current()"};
 static const struct db_statement crl_piece = {"publisher_crl_piece", "SELECT chancery.publisher_crl_piece($1, $2, $3, $4)"};
 static const struct db_statement ca_files = {"publisher_ca_files", "SELECT path, certificate FROM chancery.publisher_ca_files()"};
-static const struct db_statement ra_due = {"publisher_ra_due", "SELECT * FROM chancery.publisher_ra_due(make_interval(days => $1))"};
+static const struct db_statement ra_due = {"publisher_ra_due",
+    "SELECT * FROM chancery.publisher_ra_due(make_interval(days => $1))"};
 static const struct db_statement partitions = {"publisher_partitions", "SELECT chancery.publisher_partitions()"};
 static const struct db_statement audit_seal = {"publisher_audit_seal", "SELECT chancery.publisher_audit_seal($1, $2)"};
 static const struct db_statement audit_head = {"publisher_audit_head", "SELECT * FROM chancery.publisher_audit_head()"};
 
 /* A function that returns one value. */
-static enum result one_row(struct db *db, const struct db_statement *s, const struct db_param *p, int count, struct db_rows **rows)
+static enum result one_row(struct db *db, const struct db_statement *s, const struct db_param *p, int count,
+                           struct db_rows **rows)
 {
     enum result r = db_exec(db, s, p, count, LIMIT_DB_MS, rows);
     if (r == R_OK && db_count(*rows) != 1) {
@@ -30,8 +32,8 @@ static enum result one_row(struct db *db, const struct db_statement *s, const st
     return r;
 }
 
-enum result publishing_tick(struct db *db, const char *host, const char *boot, int64_t wall, int64_t monotonic_ms, struct arena *a, bool *doubted,
-                            const char **detail)
+enum result publishing_tick(struct db *db, const char *host, const char *boot, int64_t wall, int64_t monotonic_ms,
+                            struct arena *a, bool *doubted, const char **detail)
 {
     const struct db_param p[] = {DB_P_TEXT(host), DB_P_TEXT(boot), DB_P_TIME(wall), DB_P_INT8(monotonic_ms)};
     struct db_rows *rows = NULL;
@@ -55,15 +57,16 @@ enum result publishing_lease(struct db *db, const char *name, const char *holder
     return r;
 }
 
-enum result publishing_crl_claim(struct db *db, const char *holder, uint32_t lease_seconds, int64_t refresh_seconds, struct publishing_due *out,
-                                 bool *found)
+enum result publishing_crl_claim(struct db *db, const char *holder, uint32_t lease_seconds, int64_t refresh_seconds,
+                                 struct publishing_due *out, bool *found)
 {
     const struct db_param p[] = {DB_P_TEXT(holder), DB_P_INT4(lease_seconds), DB_P_INT8(refresh_seconds)};
     struct db_rows *rows = NULL;
     enum result r = db_exec(db, &crl_claim, p, 3, LIMIT_DB_MS, &rows);
     *found = r == R_OK && db_count(rows) == 1;
     if (*found)
-        *out = (struct publishing_due){(uint32_t)db_number(rows, 0, 0), (uint32_t)db_number(rows, 0, 1), db_number(rows, 0, 2), db_bool(rows, 0, 3)};
+        *out = (struct publishing_due){(uint32_t)db_number(rows, 0, 0), (uint32_t)db_number(rows, 0, 1), db_number(rows, 0, 2),
+            db_bool(rows, 0, 3)};
     db_rows_free(rows);
     return r;
 }

@@ -1,18 +1,19 @@
 /*
  * publishing: what the publisher reads and records (sql/0003-publisher.sql), in PKI words.
  *
- * Every call is one statement with the deadline LIMIT_DB_MS; none of them acts for a person. Several publishers, one a host, may call
- * at the same time: what one of them must do alone is under a lease, which expires by itself.
+ * Every call is one statement with the deadline LIMIT_DB_MS; none of them acts for a person. Several publishers, one a host,
+ * may call at the same time: what one of them must do alone is under a lease, which expires by itself.
  */
 #ifndef CHANCERY_STORE_PUBLISHING_H
 #define CHANCERY_STORE_PUBLISHING_H
 
 #include "lib/store/db.h"
 
-/* Stores the two clocks of this host: wall in unix seconds, monotonic in milliseconds since the boot. *doubted: something that cannot be
- * undone has to wait until an operator confirms the time; *detail (in the arena, "" where none) says what was seen. */
-enum result publishing_tick(struct db *db, const char *host, const char *boot, int64_t wall, int64_t monotonic_ms, struct arena *a, bool *doubted,
-                            const char **detail);
+/* Stores the two clocks of this host: wall in unix seconds, monotonic in milliseconds since the boot. *doubted: something
+ * that cannot be undone has to wait until an operator confirms the time; *detail (in the arena, "" where none) says what was
+ * seen. */
+enum result publishing_tick(struct db *db, const char *host, const char *boot, int64_t wall, int64_t monotonic_ms,
+                            struct arena *a, bool *doubted, const char **detail);
 
 /* Takes or prolongs a lease of sql ('seal', 'upkeep'); *held false while somebody else has it. */
 enum result publishing_lease(struct db *db, const char *name, const char *holder, uint32_t seconds, bool *held);
@@ -23,8 +24,8 @@ struct publishing_due {
     bool waiting;                    /* a revocation waits, else it is for its age */
 };
 /* Leases one CRL that is due. refresh_seconds: the age at which one without news is built anew. */
-enum result publishing_crl_claim(struct db *db, const char *holder, uint32_t lease_seconds, int64_t refresh_seconds, struct publishing_due *out,
-                                 bool *found);
+enum result publishing_crl_claim(struct db *db, const char *holder, uint32_t lease_seconds, int64_t refresh_seconds,
+                                 struct publishing_due *out, bool *found);
 /* Gives the lease back after a failed build; it is due again after retry_seconds. */
 enum result publishing_crl_failed(struct db *db, const struct publishing_due *due, const char *holder, uint32_t retry_seconds);
 
@@ -34,7 +35,8 @@ struct publishing_crl {
     int64_t number, size;
     struct bytes sha256;
 };
-/* Calls crl for the current CRL of each CA version and shard. What it points to is valid in the call. A result other than R_OK ends it. */
+/* Calls crl for the current CRL of each CA version and shard. What it points to is valid in the call. A result other than
+ * R_OK ends it. */
 typedef enum result publishing_crl_row(void *context, const struct publishing_crl *crl);
 enum result publishing_crl_current(struct db *db, publishing_crl_row *crl, void *context);
 /* One piece, replacing what out held. R_NOT_FOUND where it is gone: newer CRLs came. */
