@@ -69,6 +69,8 @@ static enum result making_check(struct making *m, struct verdict *v)
     if (q->kind != CA_ROOT && q->kind != CA_ISSUING)
         return verdict_refuse(v, a, R_BAD_INPUT, "kind", NULL, "root or issuing");
     r = authority_context(w->db, m->q->tenant, m->q->parent, a, &m->context);
+    if (r == R_OK)
+        r = worker_check_clock(m->context.now);
     if (r != R_OK)
         return r;
     if (m->context.cas >= m->context.limit)

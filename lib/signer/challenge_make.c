@@ -71,6 +71,9 @@ enum result challenge_handle(struct worker_call *c, const struct signer_challeng
         worker_detail_db(c);
         return r;
     }
+    r = n > 0 ? worker_check_clock(targets[0].now) : R_OK;
+    if (r != R_OK)
+        return r;
     struct signer_challenge_row *rows = arena_array(c->arena, n, sizeof *rows);
     int64_t *numbers = arena_array(c->arena, n, 3 * sizeof *numbers);
     if (rows == NULL || numbers == NULL)

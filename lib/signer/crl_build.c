@@ -116,6 +116,8 @@ static enum result build_collect(struct build *b)
     struct worker *w = b->call->worker;
     enum result r = authority_crl_begin(w->db, b->q->ca_version, b->q->shard, CRL_VALIDITY_SECONDS, b->call->arena, &b->head);
     if (r == R_OK)
+        r = worker_check_clock(b->head.this_update);
+    if (r == R_OK)
         r = authority_crl_entries(w->db, b->q->ca_version, b->q->shard, b->head.drop_before, build_entry, b);
     return r == R_OK ? spool_flush(b) : r;
 }

@@ -243,14 +243,10 @@ static enum result enrol_decide(struct enrolment *e, struct verdict *v, struct s
 {
     struct worker *w = e->call->worker;
     enum result r = issuing_enrol_read(w->db, &e->challenge, e->spki_sha256, e->call->arena, &e->facts);
-    if (r != R_OK)
-        return r;
-    int64_t difference = e->facts.now - clock_wall();
-    if (difference > LIMIT_CLOCK_SECONDS || difference < -LIMIT_CLOCK_SECONDS) {
-        log_event(LOG_LEVEL_ERROR, "clock-differs", LOG_NUM("seconds", difference), LOG_NUM("limit", LIMIT_CLOCK_SECONDS));
-        return R_CLOCK;
-    }
-    r = enrol_check_address(e, v);
+    if (r == R_OK)
+        r = worker_check_clock(e->facts.now);
+    if (r == R_OK)
+        r = enrol_check_address(e, v);
     if (r == R_OK)
         r = keyring_ca(&w->keyring, w->db, e->challenge.tenant, e->challenge.ca_version, &e->ca);
     if (r != R_OK)

@@ -93,6 +93,8 @@ enum result registration_handle_renew(struct worker_call *c, const struct signer
     out->count = 0;
     enum result r = authority_ra_context(w->db, q->tenant, q->ca_version, c->arena, &context);
     if (r == R_OK)
+        r = worker_check_clock(context.now);
+    if (r == R_OK)
         r = keyring_ca(&w->keyring, w->db, q->tenant, q->ca_version, &p.ca);
     if (r != R_OK)
         return r;

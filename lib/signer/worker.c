@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
+#include "lib/base/log.h"
 #include "lib/codec/pkey.h"
 
 void worker_detail(struct worker_call *c, const struct verdict *v)
@@ -21,6 +22,15 @@ void worker_detail_db(struct worker_call *c)
     const char *text = n > 0 ? arena_text(c->arena, d, n) : NULL;
     if (text != NULL)
         c->detail = text;
+}
+
+enum result worker_check_clock(int64_t database_now)
+{
+    int64_t difference = database_now - clock_wall();
+    if (difference <= LIMIT_CLOCK_SECONDS && difference >= -LIMIT_CLOCK_SECONDS)
+        return R_OK;
+    log_event(LOG_LEVEL_ERROR, "clock-differs", LOG_NUM("seconds", difference), LOG_NUM("limit", LIMIT_CLOCK_SECONDS));
+    return R_CLOCK;
 }
 
 enum result serial_make(int64_t not_after, uint8_t out[SERIAL_SIZE])

@@ -38,6 +38,10 @@ void worker_detail(struct worker_call *c, const struct verdict *v);
 /* The detail of the database's refusal, where it gave one. */
 void worker_detail_db(struct worker_call *c);
 
+/* The time of a decision is the database's; R_CLOCK (retryable), logged, where this host's is more than LIMIT_CLOCK_SECONDS from it: one of the two is
+ * wrong, and nobody here can tell which. */
+enum result worker_check_clock(int64_t database_now);
+
 /* A serial for a certificate that ends then: 10, two octets of the partition month, 13 random (DESIGN section 5). */
 #define SERIAL_SIZE 16
 enum result serial_make(int64_t not_after, uint8_t out[SERIAL_SIZE]);
