@@ -26,6 +26,31 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE chancery_tables REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE chancery_definer REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
+-- What PostgreSQL leaves to everybody and a captured program could hold others up with: advisory locks (ours order pauses, revocations and issuing),
+-- large objects and temporary tables (which fill the disk). The first two are the superuser's to take away: where the schema's owner is none, the
+-- superuser does it once, as the README says, and tests/sql/catalog looks.
+DO $$
+DECLARE f regprocedure;
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC', current_database());
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        FOR f IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^(pg_(try_)?advisory_|lo_|lowrite$|loread$)' LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+            IF f::text ~ '^pg_advisory_xact_lock' THEN
+                EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO chancery_tables, chancery_definer', f);
+            END IF;
+        END LOOP;
+    ELSE
+        RAISE WARNING 'the functions pg_advisory_* and lo_* are still everybody''s: a superuser has to revoke them (README, Deploy it for real)';
+    END IF;
+END $$;
+
+-- A program never waits long for a lock of another's; settings of the role, since no session sets anything (pgbouncer).
+ALTER ROLE chancery_scep SET lock_timeout = '4s';
+ALTER ROLE chancery_signer SET lock_timeout = '4s';
+ALTER ROLE chancery_publisher SET lock_timeout = '4s';
+ALTER ROLE chancery_operator SET lock_timeout = '30s';
+
 -- Refusals: SQLSTATE CH000, MESSAGE = a name of lib/base/result.h, DETAIL = object, found, wanted.
 CREATE FUNCTION chancery.refuse(p_result text, p_detail text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -141,6 +166,7 @@ CREATE TABLE chancery.ca_version (
     ski bytea CHECK (octet_length(ski) BETWEEN 1 AND 64),
     sha1 bytea CHECK (octet_length(sha1) = 20),
     sha256 bytea CHECK (octet_length(sha256) = 32),
+    seal bytea CHECK (octet_length(seal) = 28),
     not_before timestamptz,
     not_after timestamptz,
     crl_url text NOT NULL CHECK (length(crl_url) BETWEEN 8 AND 512),
@@ -155,10 +181,12 @@ CREATE TABLE chancery.ca_version (
     CHECK ((state = 'signing_required') = (certificate IS NULL)),
     CHECK ((certificate IS NULL) = (not_after IS NULL)),
     CHECK ((certificate IS NULL) = (chain IS NULL)),
+    CHECK ((certificate IS NULL) = (seal IS NULL)),
     CHECK (not_before < not_after)
 );
 COMMENT ON TABLE chancery.ca_version IS 'One key and one certificate of a CA, with its own CRL and AIA addresses. Immutable but for its state; a certificate is put in once.';
 COMMENT ON COLUMN chancery.ca_version.chain IS 'Certificates above this one up to the root, nearest first; empty for a root.';
+COMMENT ON COLUMN chancery.ca_version.seal IS 'The signer''s authentication code over what the bounds are taken from (certificate, chain, addresses, fixed properties), under a key that the database never sees: its owner cannot widen them.';
 COMMENT ON COLUMN chancery.ca_version.crl_shards IS '0: one CRL without issuingDistributionPoint at crl_url; else that many, crl_url being the folder.';
 
 CREATE TABLE chancery.ra (
@@ -538,6 +566,16 @@ CREATE TABLE chancery.audit_sealer (
 COMMENT ON TABLE chancery.audit_sealer IS 'Where the sealer begins to look: every entry up to low_audit_id is sealed. It rises only when all transactions that ran when the candidate was noted are over, since ids do not commit in order.';
 INSERT INTO chancery.audit_sealer DEFAULT VALUES;
 
+CREATE TABLE chancery.refusal (
+    challenge_id bigint NOT NULL,
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 64),
+    tenant_id int NOT NULL,
+    count bigint NOT NULL DEFAULT 1,
+    last_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (challenge_id, reason)
+);
+COMMENT ON TABLE chancery.refusal IS 'How often a challenge was refused for a reason: the first hundred are audited, all are counted, so that one leaked challenge cannot fill the audit log.';
+
 CREATE TABLE chancery.lease (
     name text PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
     holder text NOT NULL DEFAULT '' CHECK (length(holder) <= 128),
@@ -593,7 +631,7 @@ CREATE TRIGGER ca_immutable BEFORE UPDATE OR DELETE ON chancery.ca FOR EACH ROW
     EXECUTE FUNCTION chancery.keep_immutable('scope_tags', 'row_version', '+deleted_at', '+deleted_by');
 CREATE TRIGGER ca_version_immutable BEFORE UPDATE OR DELETE ON chancery.ca_version FOR EACH ROW
     EXECUTE FUNCTION chancery.keep_immutable('state', 'state_changed_at', 'staged_until', 'row_version', '+certificate', '+chain', '+serial',
-        '+subject', '+ski', '+sha1', '+sha256', '+not_before', '+not_after', '+issuer_version_id');
+        '+subject', '+ski', '+sha1', '+sha256', '+seal', '+not_before', '+not_after', '+issuer_version_id');
 CREATE TRIGGER ra_immutable BEFORE UPDATE OR DELETE ON chancery.ra FOR EACH ROW EXECUTE FUNCTION chancery.keep_immutable();
 CREATE TRIGGER certificate_immutable BEFORE UPDATE OR DELETE ON chancery.certificate FOR EACH ROW EXECUTE FUNCTION chancery.keep_immutable();
 CREATE TRIGGER profile_revision_immutable BEFORE UPDATE OR DELETE ON chancery.profile_revision FOR EACH ROW
@@ -643,7 +681,10 @@ BEGIN
 END $$;
 
 -- Partitions: a month each, in UTC. certificate and certificate_name by not_after, authorization by expiry.
-CREATE FUNCTION chancery.partition_ensure(p_month timestamptz) RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Each is made apart and attached: that shuts neither readers nor enrolments out, as CREATE TABLE … PARTITION OF would; and it waits for nobody
+-- longer than two seconds. In the order in which an enrolment writes.
+CREATE FUNCTION chancery.partition_ensure(p_month timestamptz) RETURNS int LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
     first timestamptz := date_trunc('month', p_month AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
     next timestamptz := (date_trunc('month', p_month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
@@ -651,11 +692,12 @@ DECLARE
     t text;
     made int := 0;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['certificate', 'certificate_name', 'authorization'] LOOP
+    FOREACH t IN ARRAY ARRAY['authorization', 'certificate', 'certificate_name'] LOOP
         IF to_regclass(format('chancery.%I', t || '_' || suffix)) IS NULL THEN
             PERFORM pg_advisory_xact_lock(20002, 0);
             IF to_regclass(format('chancery.%I', t || '_' || suffix)) IS NULL THEN
-                EXECUTE format('CREATE TABLE chancery.%I PARTITION OF chancery.%I FOR VALUES FROM (%L) TO (%L)', t || '_' || suffix, t, first, next);
+                EXECUTE format('CREATE TABLE chancery.%I (LIKE chancery.%I INCLUDING ALL)', t || '_' || suffix, t);
+                EXECUTE format('ALTER TABLE chancery.%I ATTACH PARTITION chancery.%I FOR VALUES FROM (%L) TO (%L)', t, t || '_' || suffix, first, next);
                 IF t = 'certificate' THEN
                     EXECUTE format('CREATE UNIQUE INDEX %I ON chancery.%I (ca_version_id, serial)', t || '_' || suffix || '_serial', t || '_' || suffix);
                 END IF;
@@ -687,9 +729,9 @@ GRANT USAGE ON SEQUENCE chancery.certificate_id, chancery.challenge_id TO chance
 REVOKE INSERT ON chancery.migration FROM chancery_definer;
 GRANT UPDATE ON chancery.ca, chancery.ca_version, chancery.revocation, chancery.crl_state, chancery.person,
     chancery.device, chancery.directory_group, chancery.profile, chancery.assignment, chancery.delivery, chancery.audit_batch,
-    chancery.audit_sealer, chancery.lease, chancery.clock_tick, chancery.clock_doubt, chancery.tenant TO chancery_definer;
+    chancery.audit_sealer, chancery.lease, chancery.refusal, chancery.clock_tick, chancery.clock_doubt, chancery.tenant TO chancery_definer;
 GRANT UPDATE (crl_number) ON chancery.revocation_event TO chancery_definer;
-GRANT DELETE ON chancery.revocation, chancery.crl_piece, chancery.group_member, chancery.assignment, chancery.directory_group TO chancery_definer;
+GRANT DELETE ON chancery.revocation, chancery.refusal, chancery.crl_piece, chancery.group_member, chancery.assignment, chancery.directory_group TO chancery_definer;
 
 ALTER FUNCTION chancery.partition_ensure OWNER TO chancery_tables;
 REVOKE ALL ON FUNCTION chancery.partition_ensure FROM PUBLIC;

@@ -4,6 +4,8 @@
 CREATE FUNCTION chancery.audit_add(p_tenant int, p_actor text, p_activity text, p_object_id text, p_object_name text, p_details jsonb)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- The transaction's number before the entry's: the sealer waits for every transaction that it sees running, and must see this one.
+    PERFORM pg_current_xact_id();
     INSERT INTO chancery.audit (tenant_id, actor, activity, object_id, object_name, details)
     VALUES (p_tenant, p_actor, p_activity, p_object_id, left(p_object_name, 1024), coalesce(p_details, '{}'));
 END $$;
@@ -73,13 +75,14 @@ COMMENT ON FUNCTION chancery.signer_installation_key_add IS 'A new generation of
 
 CREATE FUNCTION chancery.signer_ca_key(p_tenant int, p_ca_version int)
 RETURNS TABLE (ca_id int, ca_uuid text, kind text, hash text, key_bits int, names_from_requests boolean, certificate bytea, chain bytea[],
-               crl_url text, crl_shards int, aia_url text, ocsp_url text, platform text, private bytea, pkcs11_uri text, wrapped_by text, spki bytea)
+               crl_url text, crl_shards int, aia_url text, ocsp_url text, platform text, private bytea, pkcs11_uri text, wrapped_by text, spki bytea,
+               number int, seal bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
     RETURN QUERY
         SELECT c.ca_id, c.uuid::text, c.kind, c.hash, c.key_bits, c.names_from_requests, v.certificate, v.chain, v.crl_url, v.crl_shards,
-               v.aia_url, v.ocsp_url, k.platform, k.private, k.pkcs11_uri, k.wrapped_by, k.spki
+               v.aia_url, v.ocsp_url, k.platform, k.private, k.pkcs11_uri, k.wrapped_by, k.spki, v.number, v.seal
         FROM chancery.ca_version v JOIN chancery.ca c ON c.ca_id = v.ca_id AND c.tenant_id = p_tenant
         JOIN chancery.key k ON k.key_id = v.key_id AND k.tenant_id = p_tenant
         WHERE v.ca_version_id = p_ca_version AND v.tenant_id = p_tenant AND v.certificate IS NOT NULL;
@@ -165,7 +168,7 @@ COMMENT ON FUNCTION chancery.registry_attributes IS 'What subject variables may 
 CREATE FUNCTION chancery.signer_enrol_write(p_tenant int, p_challenge bigint, p_expires timestamptz, p_device bigint, p_user bigint, p_revision bigint,
     p_delivery bigint, p_ca_version int, p_spki_sha256 bytea, p_serial bytea, p_not_before timestamptz, p_not_after timestamptz, p_crl_shard int,
     p_subject text, p_name_kinds text[], p_names text[], p_sha1 bytea, p_sha256 bytea, p_der bytea, p_transaction text)
-RETURNS bytea LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+RETURNS bytea LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     state text;
     delivery record;
@@ -242,11 +245,18 @@ COMMENT ON FUNCTION chancery.signer_enrol_write IS 'The one write of an enrolmen
 CREATE FUNCTION chancery.signer_enrol_refused(p_tenant int, p_device bigint, p_reason text, p_field text, p_found text, p_wanted text, p_challenge bigint,
     p_transaction text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    times bigint;
 BEGIN
+    INSERT INTO chancery.refusal AS r (challenge_id, reason, tenant_id) VALUES (p_challenge, p_reason, p_tenant)
+    ON CONFLICT (challenge_id, reason) DO UPDATE SET count = r.count + 1, last_at = clock_timestamp() RETURNING r.count INTO times;
+    IF times > 100 THEN
+        RETURN;
+    END IF;
     PERFORM chancery.audit_add(p_tenant, 'device:' || p_device, 'Refuse LeafCertificate', p_challenge::text, p_reason,
         jsonb_build_object('reason', p_reason, 'field', p_field, 'found', left(p_found, 1024), 'wanted', left(p_wanted, 1024), 'transaction', p_transaction));
 END $$;
-COMMENT ON FUNCTION chancery.signer_enrol_refused IS 'Records a refusal after a challenge opened, with both values, for the operator.';
+COMMENT ON FUNCTION chancery.signer_enrol_refused IS 'Records a refusal after a challenge opened, with both values, for the operator: the first hundred of a challenge and reason, then it counts.';
 
 -- ---------------------------------------------------------------------------------------------------------------- signer: challenges
 
@@ -294,6 +304,8 @@ DECLARE
     n int;
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
+    -- Rows are locked in one order everywhere.
+    PERFORM 1 FROM chancery.delivery y WHERE y.delivery_id = ANY (p_deliveries) AND y.tenant_id = p_tenant ORDER BY y.delivery_id FOR UPDATE;
     UPDATE chancery.delivery y SET challenge_id = q.challenge, challenge_expires = to_timestamp(q.expires), changed_at = now()
     FROM unnest(p_deliveries, p_challenges, p_expires) AS q (delivery, challenge, expires)
     WHERE y.delivery_id = q.delivery AND y.tenant_id = p_tenant AND y.state = 'current';
@@ -326,7 +338,7 @@ CREATE FUNCTION chancery.signer_ca_create(p_tenant int, p_actor text, p_uuid uui
     p_scep_uri text, p_crl_url text, p_aia_url text,
     p_key bytea, p_spki bytea, p_wrapped_by text, p_certificate bytea, p_chain bytea[], p_serial bytea, p_subject_der bytea, p_ski bytea,
     p_sha1 bytea, p_sha256 bytea, p_spki_sha256 bytea, p_subject_text text, p_not_before timestamptz, p_not_after timestamptz,
-    p_clamped boolean)
+    p_clamped boolean, p_seal bytea)
 RETURNS TABLE (ca_id int, ca_version_id int) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint;
@@ -337,6 +349,7 @@ DECLARE
     parent_state text;
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
+    PERFORM chancery.partition_ensure(p_not_after);
     -- The limit is counted under the tenant's lock, so that two at once cannot both be the last.
     SELECT t.ca_limit INTO allowed FROM chancery.tenant t WHERE t.tenant_id = p_tenant FOR UPDATE;
     SELECT count(*) INTO n FROM chancery.ca c WHERE c.tenant_id = p_tenant AND c.deleted_at IS NULL;
@@ -351,7 +364,6 @@ BEGIN
             PERFORM chancery.refuse('WrongState', format('root CA: found %s, wanted active', coalesce(parent_state, 'none')));
         END IF;
     END IF;
-    PERFORM chancery.partition_ensure(p_not_after);
     INSERT INTO chancery.key (tenant_id, purpose, generation, platform, algorithm, wrapped_by, private, spki)
     VALUES (p_tenant, 'ca', 1, 'software', 'RSA-' || p_key_bits, p_wrapped_by, p_key, p_spki) RETURNING key.key_id INTO key_id;
     INSERT INTO chancery.ca (tenant_id, uuid, kind, name, description, parent_ca_id, subject_cn, subject_o, subject_ou, subject_c, subject_st, subject_l,
@@ -361,9 +373,9 @@ BEGIN
             p_names_from_requests, 'software', p_scep_uri, p_actor) RETURNING ca.ca_id INTO ca;
     INSERT INTO chancery.ca_route VALUES (p_uuid, p_tenant, ca);
     INSERT INTO chancery.ca_version (ca_id, tenant_id, number, state, key_id, issuer_version_id, certificate, chain, serial, subject, ski, sha1, sha256,
-                                     not_before, not_after, crl_url, aia_url)
+                                     seal, not_before, not_after, crl_url, aia_url)
     VALUES (ca, p_tenant, 1, 'active', key_id, p_issuer_version, p_certificate, p_chain, p_serial, p_subject_der, p_ski, p_sha1, p_sha256,
-            p_not_before, p_not_after, p_crl_url, p_aia_url) RETURNING ca_version.ca_version_id INTO version;
+            p_seal, p_not_before, p_not_after, p_crl_url, p_aia_url) RETURNING ca_version.ca_version_id INTO version;
     INSERT INTO chancery.certificate (not_after, tenant_id, ca_version_id, serial, kind, not_before, subject, spki_sha256, sha1, sha256, der)
     VALUES (p_not_after, p_tenant, coalesce(p_issuer_version, version), p_serial, 'ca', p_not_before, p_subject_text, p_spki_sha256, p_sha1, p_sha256, p_certificate);
     INSERT INTO chancery.crl_state (ca_version_id, crl_shard, tenant_id, path) VALUES (version, 0, p_tenant, p_uuid || '_v1/current.crl');
@@ -400,8 +412,12 @@ DECLARE
     encrypt_key int;
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
-    PERFORM pg_advisory_xact_lock_shared(20001, p_ca_version);
     PERFORM chancery.partition_ensure(p_not_after);
+    PERFORM pg_advisory_xact_lock_shared(20001, p_ca_version);
+    IF NOT EXISTS (SELECT FROM chancery.ca_version v JOIN chancery.ca c ON c.ca_id = v.ca_id AND c.tenant_id = p_tenant AND c.deleted_at IS NULL
+                   WHERE v.ca_version_id = p_ca_version AND v.tenant_id = p_tenant AND v.state IN ('active', 'paused', 'staged')) THEN
+        PERFORM chancery.refuse('WrongState', format('CA version %s: found revoked, deleted or none, wanted one that issues', p_ca_version));
+    END IF;
     INSERT INTO chancery.key (tenant_id, purpose, generation, platform, algorithm, wrapped_by, private, spki)
     VALUES (p_tenant, 'ra_sign', p_generation, 'software', 'RSA-2048', 'ra', p_sign_key, p_sign_spki) RETURNING key_id INTO sign_key;
     INSERT INTO chancery.key (tenant_id, purpose, generation, platform, algorithm, wrapped_by, private, spki)

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/codec/pkey.h"
 #include "lib/policy/bounds.h"
+#include "lib/signer/ca_seal.h"
 #include "lib/signer/worker.h"
 #include "lib/store/authority.h"
 
@@ -170,11 +171,13 @@ static enum result making_certificate(struct making *m, const struct key *own, s
     r = serial_make(c.not_after, serial);
     c.serial = BYTES(serial, sizeof serial);
     if (r == R_OK)
-        r = certificate_make(&c, m->parent ? m->parent->key : own, a, &m->made);
-    if (r == R_OK)
-        r = certificate_verify(m->made.der, m->parent ? m->parent->chain[0].key.spki : m->spki);
+        r = certificate_prepare(&c, m->parent ? m->parent->key : own, a, &m->made);
     if (r == R_OK && m->parent != NULL)
         r = bounds_check_ca(&m->made, m->parent->chain, m->parent->chain_count, a, v);
+    if (r == R_OK)
+        r = certificate_sign(m->parent ? m->parent->key : own, a, &m->made);
+    if (r == R_OK)
+        r = certificate_verify(m->made.der, m->parent ? m->parent->chain[0].key.spki : m->spki);
     return r;
 }
 
@@ -195,12 +198,23 @@ static enum result making_record(struct making *m, struct bytes private_key, uin
         .subject_text = name_text(&m->made.subject_name, a), .not_before = m->made.not_before, .not_after = m->made.not_after, .clamped = m->clamped};
     if (m->parent == NULL)
         ca.issuer_version = 0;
+    struct buf seal;
+    struct issuing_ca sealed = {.uuid = ca.uuid, .number = 1, .kind = ca_kind_name(ca.request->kind), .hash = ca.hash, .key_bits = ca.key_bits,
+        .names_from_requests = ca.request->names_from_requests, .crl_url = ca.crl_url, .aia_url = ca.aia_url, .certificate = ca.certificate,
+        .chain = chain, .chain_count = n};
+    buf_init(&seal, CA_SEAL_SIZE);
+    enum result r = ca_seal_make(&m->call->worker->keyring.secrets, m->q->tenant, &sealed, &seal);
+    if (r != R_OK)
+        goto out;
+    ca.seal = buf_bytes(&seal);
     digest_sha1(m->made.der, ca.digests.sha1);
     digest_sha256(m->made.der, ca.digests.sha256);
     digest_sha256(m->spki, ca.digests.spki_sha256);
-    enum result r = authority_create(m->call->worker->db, m->q->tenant, &ca, ca_version);
+    r = authority_create(m->call->worker->db, m->q->tenant, &ca, ca_version);
     if (r != R_OK)
         worker_detail_db(m->call);
+out:
+    buf_free(&seal);
     return r;
 }
 

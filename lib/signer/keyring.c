@@ -7,6 +7,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/codec/pkey.h"
+#include "lib/signer/ca_seal.h"
 #include "lib/store/authority.h"
 
 #define WRAP_SALT 16
@@ -65,6 +66,8 @@ static enum result ca_load(struct keyring *k, struct db *db, uint32_t tenant, ui
     c->tenant = tenant;
     c->ca_version = ca_version;
     enum result r = issuing_ca_read(db, tenant, ca_version, &c->arena, &c->row);
+    if (r == R_OK)
+        r = ca_seal_check(&k->secrets, tenant, &c->row);
     if (r == R_OK)
         r = ca_decode_chain(c);
     if (r == R_OK) {

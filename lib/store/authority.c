@@ -8,7 +8,7 @@
 static const struct db_statement ca_context = {"signer_ca_context", "SELECT * FROM chancery.signer_ca_context($1, $2)"};
 static const struct db_statement ca_create = {"signer_ca_create",
     "SELECT * FROM chancery.signer_ca_create($1, $2, $3::uuid, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, "
-    "$24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"};
+    "$24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)"};
 static const struct db_statement ra_context = {"signer_ra_context", "SELECT * FROM chancery.signer_ra_context($1, $2)"};
 static const struct db_statement ra_add = {"signer_ra_add",
     "SELECT chancery.signer_ra_add($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"};
@@ -66,9 +66,9 @@ enum result authority_create(struct db *db, uint32_t tenant, const struct author
         DB_P_TEXT(ca->aia_url), DB_P_BYTES(ca->private_key), DB_P_BYTES(ca->spki), DB_P_TEXT(ca->wrapped_by), DB_P_BYTES(ca->certificate),
         DB_P_BYTEAS(ca->chain, ca->chain_count), DB_P_BYTES(ca->serial), DB_P_BYTES(ca->subject), DB_P_BYTES(ca->ski),
         DB_P_BYTES(BYTES(ca->digests.sha1, 20)), DB_P_BYTES(BYTES(ca->digests.sha256, 32)), DB_P_BYTES(BYTES(ca->digests.spki_sha256, 32)),
-        DB_P_TEXT(ca->subject_text), DB_P_TIME(ca->not_before), DB_P_TIME(ca->not_after), DB_P_BOOL(ca->clamped)};
+        DB_P_TEXT(ca->subject_text), DB_P_TIME(ca->not_before), DB_P_TIME(ca->not_after), DB_P_BOOL(ca->clamped), DB_P_BYTES(ca->seal)};
     struct db_rows *rows = NULL;
-    enum result r = db_exec(db, &ca_create, p, 34, LIMIT_DB_MS, &rows);
+    enum result r = db_exec(db, &ca_create, p, 35, LIMIT_DB_MS, &rows);
     if (r != R_OK)
         return r;
     if (db_count(rows) == 1)

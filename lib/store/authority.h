@@ -33,6 +33,7 @@ struct authority_ca {
     const char *subject_text;
     int64_t not_before, not_after;
     bool clamped;
+    struct bytes seal;
 };
 enum result authority_create(struct db *db, uint32_t tenant, const struct authority_ca *ca, uint32_t *ca_version);
 

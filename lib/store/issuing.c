@@ -2,8 +2,12 @@
 
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+
+/* For so long a write that lost against another transaction (and was undone) is tried anew. */
+#define WRITE_RETRY_MS 1000
 
 static const struct db_statement ca_key_read = {"signer_ca_key", "SELECT * FROM chancery.signer_ca_key($1, $2)"};
 static const struct db_statement enrol_read = {"signer_enrol_read",
@@ -30,7 +34,7 @@ static struct bytes copy_bytes(const struct db_rows *r, int row, int column, str
 
 enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct issuing_ca *out)
 {
-    enum { CA_ID, UUID, KIND, HASH, BITS, NAMES, CERTIFICATE, CHAIN, CRL_URL, SHARDS, AIA_URL, OCSP_URL, PLATFORM, PRIVATE, PKCS11, WRAPPED, SPKI };
+    enum { CA_ID, UUID, KIND, HASH, BITS, NAMES, CERTIFICATE, CHAIN, CRL_URL, SHARDS, AIA_URL, OCSP_URL, PLATFORM, PRIVATE, PKCS11, WRAPPED, SPKI, NUMBER, SEAL };
     const struct db_param p[] = {DB_P_INT4(tenant), DB_P_INT4(ca_version)};
     struct db_rows *rows = NULL;
     struct issuing_ca c = {0};
@@ -58,6 +62,8 @@ enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version,
     c.key.pkcs11_uri = copy_text(rows, 0, PKCS11, a);
     c.key.wrapped_by = copy_text(rows, 0, WRAPPED, a);
     c.key.spki = copy_bytes(rows, 0, SPKI, a);
+    c.number = (uint32_t)db_number(rows, 0, NUMBER);
+    c.seal = copy_bytes(rows, 0, SEAL, a);
     r = db_byteas(rows, 0, CHAIN, a, &c.chain, &c.chain_count);
     if (r == R_OK && (c.uuid == NULL || c.certificate.p == NULL || c.key.platform == NULL))
         r = R_NO_MEMORY;
@@ -202,7 +208,14 @@ enum result issuing_enrol_write(struct db *db, const struct challenge *c, const 
         DB_P_BYTES(BYTES(q->sha1, 20)), DB_P_BYTES(BYTES(q->sha256, 32)), DB_P_BYTES(q->der), DB_P_TEXT(q->transaction)};
     struct db_rows *rows = NULL;
     *previous = BYTES_NONE;
-    enum result r = db_exec(db, &enrol_write, p, 20, LIMIT_DB_MS, &rows);
+    int64_t patience = clock_monotonic_ms() + WRITE_RETRY_MS;
+    enum result r;
+    do
+        r = db_exec(db, &enrol_write, p, 20, LIMIT_DB_MS, &rows);
+    while (r == R_BUSY && clock_monotonic_ms() < patience);
+    /* A deadlock or a lock that is held for long is nobody's fault who enrols: not a refusal, but "later". */
+    if (r == R_BUSY)
+        r = R_UNAVAILABLE;
     if (r != R_OK)
         return r;
     if (db_count(rows) == 1)

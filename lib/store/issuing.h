@@ -31,6 +31,8 @@ struct issuing_ca {
     uint32_t chain_count;
     const char *crl_url, *aia_url, *ocsp_url;
     uint32_t crl_shards;
+    uint32_t number;                 /* of the version */
+    struct bytes seal;               /* the signer's word on all of this */
     struct stored_key key;
 };
 enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct issuing_ca *out);
