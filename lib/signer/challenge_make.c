@@ -6,6 +6,8 @@
 #include "lib/codec/pkey.h"
 #include "lib/signer/worker.h"
 
+#define REPLY_MOST (LIMIT_FRAME - 65536)         /* a single row is far smaller than what is kept free */
+
 static enum result challenge_seal(const struct keyring_challenge_key *key, const struct challenge *c, struct arena *a, const char **text)
 {
     uint8_t plain[CHALLENGE_PLAIN], header[CHALLENGE_HEADER] = {CHALLENGE_VERSION};
@@ -52,6 +54,16 @@ static enum result challenge_target(struct worker_call *c, const struct keyring_
     return row->subject == NULL ? R_NO_MEMORY : challenge_seal(key, &ch, c->arena, &row->challenge);
 }
 
+/* What a row takes of the reply, with room for lengths. */
+static uint32_t row_size(const struct signer_challenge_row *row)
+{
+    const char *const texts[] = {row->device_name, row->subject, row->challenge, row->missing};
+    size_t size = 32;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        size += texts[i] != NULL ? strlen(texts[i]) : 0;
+    return (uint32_t)size;
+}
+
 enum result challenge_handle(struct worker_call *c, const struct signer_challenge *q, struct signer_challenges *out)
 {
     struct worker *w = c->worker;
@@ -79,8 +91,13 @@ enum result challenge_handle(struct worker_call *c, const struct signer_challeng
     if (rows == NULL || numbers == NULL)
         return R_NO_MEMORY;
     int64_t *deliveries = numbers, *challenges = numbers + n, *expires = numbers + 2 * n;
-    for (uint32_t i = 0; r == R_OK && i < n; i++) {
+    for (uint32_t i = 0, size = 0; r == R_OK && i < n; i++) {
         r = challenge_target(c, key, q->tenant, &targets[i], &rows[i]);
+        size += row_size(&rows[i]);
+        if (r == R_OK && size > REPLY_MOST) {
+            n = i;               /* before anything is recorded; the caller goes on after the last device it was told of */
+            break;
+        }
         if (r == R_OK && rows[i].challenge != NULL) {
             deliveries[made] = targets[i].delivery;
             challenges[made] = targets[i].challenge;

@@ -150,9 +150,11 @@ static enum result enrol_make(struct enrolment *e, struct verdict *v)
         r = name_encode(&e->subject, &subject);
     c.subject = buf_bytes(&subject);
     if (r == R_OK)
-        r = certificate_make(&c, ca->key, a, &e->made);
+        r = certificate_prepare(&c, ca->key, a, &e->made);
     if (r == R_OK)
         r = bounds_check_leaf(&e->made, CERTIFICATE_LEAF, ca->chain, ca->chain_count, a, v);
+    if (r == R_OK)
+        r = certificate_sign(ca->key, a, &e->made);
 out:
     buf_free(&subject);
     return r;

@@ -69,9 +69,11 @@ static enum result pair_half(struct pair *p, uint32_t kind, uint32_t key_usage, 
     struct certificate_content c = {.serial = BYTES(serial, sizeof serial), .hash = p->ca->hash, .issuer = ca->subject, .subject = p->subject,
         .not_before = p->not_before, .not_after = p->not_after, .spki = out->spki, .path_length = -1, .digital_ca_false = true, .key_usage = key_usage,
         .ekus = p->context->ekus, .ski = BYTES(ski, sizeof ski), .aki = ca->ski, .crl_url = p->ca->row.crl_url, .aia_url = p->ca->row.aia_url};
-    r = certificate_make(&c, p->ca->key, a, &made);
+    r = certificate_prepare(&c, p->ca->key, a, &made);
     if (r == R_OK)
         r = bounds_check_leaf(&made, kind, p->ca->chain, p->ca->chain_count, a, &v);
+    if (r == R_OK)
+        r = certificate_sign(p->ca->key, a, &made);
     if (r != R_OK) {
         worker_detail(p->call, &v);
         return r;

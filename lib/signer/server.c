@@ -165,11 +165,27 @@ static void server_step(struct server *s, int i)
     server_drop(s, i);
 }
 
+/* Everybody who has a verb in this lane. */
+static unsigned server_lane_peers(enum signer_lane lane)
+{
+    unsigned peers = 0;
+    for (int v = 1; v < SIGNER_VERBS; v++)
+        if (signer_verbs[v].lanes & lane)
+            peers |= server_verbs[v].peers;
+    return peers;
+}
+
 static void server_accept(struct server *s)
 {
     int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;                  /* another worker was quicker */
+    uid_t uid;
+    unsigned peer = server_peer(s, fd, &uid);
+    if ((peer & server_lane_peers(s->worker->lane)) == 0) {
+        close(fd);               /* nobody who may say anything here, so no place for them either */
+        return;
+    }
     if (s->count == LIMIT_SIGNER_PENDING) {
         int oldest = 0;
         for (int i = 1; i < s->count; i++)
@@ -180,7 +196,8 @@ static void server_accept(struct server *s)
     struct connection *c = &s->pending[s->count++];
     memset(c, 0, sizeof *c);
     c->fd = fd;
-    c->peer = server_peer(s, fd, &c->uid);
+    c->peer = peer;
+    c->uid = uid;
     c->deadline_ms = clock_monotonic_ms() + LIMIT_FRAME_READ_MS;
     struct pollfd p = {.fd = fd, .events = POLLIN};
     if (poll(&p, 1, SETTLE_MS) > 0)

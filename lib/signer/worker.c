@@ -40,22 +40,38 @@ enum result serial_make(int64_t not_after, uint8_t out[SERIAL_SIZE])
     return random_bytes(out + 3, SERIAL_SIZE - 3);
 }
 
-enum result certificate_make(const struct certificate_content *content, const struct key *issuer, struct arena *a, struct certificate *out)
+static enum result certificate_wrap(struct bytes tbs, uint32_t hash, struct bytes signature, struct arena *a, struct certificate *out)
 {
-    struct buf tbs, whole;
-    struct bytes signature;
-    buf_init(&tbs, LIMIT_CERTIFICATE);
+    struct buf whole;
     buf_init(&whole, LIMIT_CERTIFICATE);
-    enum result r = certificate_encode_tbs(content, &tbs);
-    if (r == R_OK)
-        r = key_sign(issuer, content->hash, buf_bytes(&tbs), a, &signature);
-    if (r == R_OK) {
-        signed_wrap(buf_bytes(&tbs), hash_rsa_algorithm(content->hash), signature, &whole);
-        r = buf_result(&whole);
-    }
+    signed_wrap(tbs, hash_rsa_algorithm(hash), signature, &whole);
+    enum result r = buf_result(&whole);
     if (r == R_OK)
         r = certificate_decode(buf_bytes(&whole), a, out);
-    buf_free(&tbs);
     buf_free(&whole);
+    return r;
+}
+
+enum result certificate_prepare(const struct certificate_content *content, const struct key *issuer, struct arena *a, struct certificate *out)
+{
+    struct buf tbs;
+    size_t size = key_signature_size(issuer);
+    uint8_t *zeros = arena_alloc(a, size);
+    if (zeros == NULL)
+        return R_NO_MEMORY;
+    buf_init(&tbs, LIMIT_CERTIFICATE);
+    enum result r = certificate_encode_tbs(content, &tbs);
+    if (r == R_OK)
+        r = certificate_wrap(buf_bytes(&tbs), content->hash, BYTES(zeros, size), a, out);
+    buf_free(&tbs);
+    return r;
+}
+
+enum result certificate_sign(const struct key *issuer, struct arena *a, struct certificate *made)
+{
+    struct bytes signature, judged = made->tbs;
+    enum result r = key_sign(issuer, made->hash, judged, a, &signature);
+    if (r == R_OK)
+        r = certificate_wrap(judged, made->hash, signature, a, made);
     return r;
 }

@@ -45,7 +45,9 @@ enum result worker_check_clock(int64_t database_now);
 /* A serial for a certificate that ends then: 10, two octets of the partition month, 13 random (DESIGN section 5). */
 #define SERIAL_SIZE 16
 enum result serial_make(int64_t not_after, uint8_t out[SERIAL_SIZE]);
-/* Encodes, signs with the issuer's key, and reads back what was made: the finished certificate is judged from its bytes. */
-enum result certificate_make(const struct certificate_content *content, const struct key *issuer, struct arena *a, struct certificate *out);
+/* The finished TBSCertificate, read back from its bytes (with zeros in the signature's place), to be judged before anything is signed. */
+enum result certificate_prepare(const struct certificate_content *content, const struct key *issuer, struct arena *a, struct certificate *out);
+/* Signs exactly the bytes that were judged; made then is the certificate. */
+enum result certificate_sign(const struct key *issuer, struct arena *a, struct certificate *made);
 
 #endif
