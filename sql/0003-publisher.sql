@@ -142,6 +142,8 @@ BEGIN
     FOR m IN 0..37 LOOP
         made := made + chancery.partition_ensure(now() + make_interval(months => m));
     END LOOP;
+    -- A challenge lives 90 days at most: what is counted of older ones serves nobody.
+    DELETE FROM chancery.refusal r WHERE r.last_at < (SELECT coalesce(d.settled, now()) FROM chancery.clock_doubt d) - interval '120 days';
     RETURN made;
 END $$;
 COMMENT ON FUNCTION chancery.publisher_partitions IS 'Keeps the partitions made a year beyond what the longest certificate needs.';
