@@ -82,6 +82,9 @@ int main(int argc, char **argv)
     int status = EXIT_DONE;
     log_open("chancery", LOG_LEVEL_INFO);
     log_to(-1);
+    static char version[] = "version";
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        argv[1] = version;
     if (cli_parse(&c, argc, argv) != R_OK)
         return EXIT_WORDS;
     if (c.help) {

@@ -7,12 +7,11 @@
  * Holds no key. One process; SIGTERM or SIGINT end it.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "lib/base/conf.h"
 #include "lib/base/log.h"
+#include "lib/service/daemon.h"
 #include "lib/service/publish.h"
 #include "lib/store/migrate.h"
 
@@ -80,25 +79,14 @@ static enum result program_work(const struct conf *conf, const struct conf_secre
     return stop ? R_OK : r;
 }
 
-static int program_usage(void)
-{
-    fprintf(stderr, "usage: chancery-publisher [--config FILE]\n");
-    return 2;
-}
-
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {0}};
     struct conf conf = {0};
     struct conf_secrets secrets = {0};
     const char *path = CHANCERY_CONF;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o != 'c')
-            return program_usage();
-        path = optarg;
-    }
-    if (optind != argc)
-        return program_usage();
+    int status = 0;
+    if (!daemon_arguments("chancery-publisher", argc, argv, &path, &status))
+        return status;
     log_open("chancery-publisher", LOG_LEVEL_INFO);
     enum result r = conf_load(&conf, path);
     if (r != R_OK) {

@@ -6,9 +6,7 @@
  * Three lanes, each a Unix socket with worker processes of its own: leaf (issuing CAs, challenges), crl, admin (roots, new keys). Only the
  * crl and admin lanes are given the roots' passphrase.
  */
-#include <getopt.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -17,6 +15,7 @@
 #include "lib/base/conf.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+#include "lib/service/daemon.h"
 #include "lib/service/prefork.h"
 #include "lib/signer/frame.h"
 #include "lib/signer/server.h"
@@ -126,24 +125,13 @@ static void program_narrow(void)
 #endif
 }
 
-static int program_usage(void)
-{
-    fprintf(stderr, "usage: chancery-signer [--config FILE]\n");
-    return 2;
-}
-
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {0}};
     static struct program p;
     const char *path = CHANCERY_CONF;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o != 'c')
-            return program_usage();
-        path = optarg;
-    }
-    if (optind != argc)
-        return program_usage();
+    int status = 0;
+    if (!daemon_arguments("chancery-signer", argc, argv, &path, &status))
+        return status;
     log_open("chancery-signer", LOG_LEVEL_INFO);
     enum result r = conf_load(&p.conf, path);
     if (r != R_OK) {

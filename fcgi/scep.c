@@ -5,8 +5,6 @@
  *
  * Holds RA keys, reads what answers at a SCEP URI, and asks the signer; reads no table while it enrols.
  */
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/scep/capabilities.h"
 #include "lib/scep/url.h"
+#include "lib/service/daemon.h"
 #include "lib/service/endpoint.h"
 #include "lib/service/enrol.h"
 #include "lib/service/prefork.h"
@@ -257,21 +256,12 @@ static enum result program_serve(struct program *p)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {0}};
     static struct program p;
     const char *path = CHANCERY_CONF;
-    int option, bad = 0;
+    int status = 0;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'c')
-            path = optarg;
-        else
-            bad = 1;
-    }
-    if (bad || optind != argc) {
-        fprintf(stderr, "usage: chancery-scep [--config FILE]\n");
-        return 2;
-    }
+    if (!daemon_arguments("chancery-scep", argc, argv, &path, &status))
+        return status;
     log_open("chancery-scep", LOG_LEVEL_INFO);
     program_narrow();
     enum result r = program_conf(&p, path);
