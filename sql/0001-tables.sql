@@ -40,16 +40,15 @@ BEGIN
                 EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO chancery_tables, chancery_definer', f);
             END IF;
         END LOOP;
-    ELSE
-        RAISE WARNING 'the functions pg_advisory_* and lo_* are still everybody''s: a superuser has to revoke them (README, Deploy it for real)';
+        -- Nobody waits long for another's lock: a setting of the role, since no session sets anything (pgbouncer).
+        ALTER ROLE chancery_scep SET lock_timeout = '4s';
+        ALTER ROLE chancery_signer SET lock_timeout = '4s';
+        ALTER ROLE chancery_publisher SET lock_timeout = '4s';
+        ALTER ROLE chancery_operator SET lock_timeout = '30s';
+    ELSIF has_function_privilege('chancery_scep', 'pg_advisory_lock(bigint)', 'EXECUTE') THEN
+        RAISE WARNING 'pg_advisory_* and lo_* are still everybody''s: a superuser has to revoke them (README, Deploy it for real)';
     END IF;
 END $$;
-
--- A program never waits long for a lock of another's; settings of the role, since no session sets anything (pgbouncer).
-ALTER ROLE chancery_scep SET lock_timeout = '4s';
-ALTER ROLE chancery_signer SET lock_timeout = '4s';
-ALTER ROLE chancery_publisher SET lock_timeout = '4s';
-ALTER ROLE chancery_operator SET lock_timeout = '30s';
 
 -- Refusals: SQLSTATE CH000, MESSAGE = a name of lib/base/result.h, DETAIL = object, found, wanted.
 CREATE FUNCTION chancery.refuse(p_result text, p_detail text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
