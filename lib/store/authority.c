@@ -17,12 +17,6 @@ static const struct db_statement key_add = {"signer_installation_key_add", "SELE
 static const struct db_statement heads_read = {"signer_audit_unsigned", "SELECT * FROM chancery.signer_audit_unsigned($1)"};
 static const struct db_statement head_sign = {"signer_audit_sign", "SELECT chancery.signer_audit_sign($1, $2, $3)"};
 
-static const char *copy_text(const struct db_rows *r, int row, int column, struct arena *a)
-{
-    const char *s = db_text(r, row, column);
-    return s == NULL ? NULL : arena_text(a, s, strlen(s));
-}
-
 enum result authority_context(struct db *db, uint32_t tenant, const char *parent, struct arena *a, struct authority_context *out)
 {
     enum { NOW, CAS, LIMIT, PARENT, VERSION, KIND, DELETED, STATE, BITS, HASH };
@@ -42,9 +36,9 @@ enum result authority_context(struct db *db, uint32_t tenant, const char *parent
             c.parent = db_number(rows, 0, PARENT);
             c.parent_version = (uint32_t)db_number(rows, 0, VERSION);
             c.parent_bits = (uint32_t)db_number(rows, 0, BITS);
-            c.parent_kind = copy_text(rows, 0, KIND, a);
-            c.parent_state = copy_text(rows, 0, STATE, a);
-            c.parent_hash = copy_text(rows, 0, HASH, a);
+            c.parent_kind = db_copy_text(rows, 0, KIND, a);
+            c.parent_state = db_copy_text(rows, 0, STATE, a);
+            c.parent_hash = db_copy_text(rows, 0, HASH, a);
         }
         *out = c;
     }
@@ -125,7 +119,7 @@ enum result authority_keys(struct db *db, const char *purpose, struct arena *a, 
     for (uint32_t i = 0; keys != NULL && i < n; i++) {
         int row = (int)i;
         keys[i] = (struct stored_key){.id = db_number(rows, row, 0), .generation = (uint32_t)db_number(rows, row, 1),
-            .platform = "software", .algorithm = copy_text(rows, row, 2, a), .wrapped_by = "ca", .private_key = arena_bytes(a, db_bytes(rows, row, 3))};
+            .platform = "software", .algorithm = db_copy_text(rows, row, 2, a), .wrapped_by = "ca", .private_key = arena_bytes(a, db_bytes(rows, row, 3))};
         if (!db_null(rows, row, 4))
             keys[i].spki = arena_bytes(a, db_bytes(rows, row, 4));
     }

@@ -92,6 +92,9 @@ struct bytes db_bytes(const struct db_rows *r, int row, int column);  /* bytea; 
 /* One-dimensional arrays, copied into the arena; SQL NULL gives count 0. NULL elements are refused (R_INTERNAL). */
 enum result db_texts(const struct db_rows *r, int row, int column, struct arena *a, const char ***items, uint32_t *count);
 enum result db_byteas(const struct db_rows *r, int row, int column, struct arena *a, struct bytes **items, uint32_t *count);
+/* The same, copied into the arena; NULL and .p NULL for SQL NULL, or where memory ran out. */
+const char *db_copy_text(const struct db_rows *r, int row, int column, struct arena *a);
+struct bytes db_copy_bytes(const struct db_rows *r, int row, int column, struct arena *a);
 void db_rows_free(struct db_rows *r);
 
 /* Transactions, for the CRL lane and migrations alone; everything else is one statement. db_rollback is harmless without one, and

@@ -211,6 +211,18 @@ enum result db_texts(const struct db_rows *r, int row, int column, struct arena 
     return R_OK;
 }
 
+const char *db_copy_text(const struct db_rows *r, int row, int column, struct arena *a)
+{
+    const char *s = db_text(r, row, column);
+    return s == NULL ? NULL : arena_text(a, s, strlen(s));
+}
+
+struct bytes db_copy_bytes(const struct db_rows *r, int row, int column, struct arena *a)
+{
+    struct bytes b = db_bytes(r, row, column);
+    return b.p == NULL ? BYTES_NONE : arena_bytes(a, b);
+}
+
 void db_rows_free(struct db_rows *r)
 {
     if (r == NULL)

@@ -20,18 +20,6 @@ static const struct db_statement enrol_refused = {"signer_enrol_refused",
 static const struct db_statement challenge_read = {"signer_challenge_read", "SELECT * FROM chancery.signer_challenge_read($1, $2, $3, $4, $5)"};
 static const struct db_statement challenge_write = {"signer_challenge_write", "SELECT chancery.signer_challenge_write($1, $2, $3, $4, $5)"};
 
-static const char *copy_text(const struct db_rows *r, int row, int column, struct arena *a)
-{
-    const char *s = db_text(r, row, column);
-    return s == NULL ? NULL : arena_text(a, s, strlen(s));
-}
-
-static struct bytes copy_bytes(const struct db_rows *r, int row, int column, struct arena *a)
-{
-    struct bytes b = db_bytes(r, row, column);
-    return b.p == NULL ? BYTES_NONE : arena_bytes(a, b);
-}
-
 enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct issuing_ca *out)
 {
     enum { CA_ID, UUID, KIND, HASH, BITS, NAMES, CERTIFICATE, CHAIN, CRL_URL, SHARDS, AIA_URL, OCSP_URL, PLATFORM, PRIVATE, PKCS11, WRAPPED, SPKI, NUMBER, SEAL };
@@ -47,23 +35,23 @@ enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version,
         goto out;
     }
     c.ca_id = db_number(rows, 0, CA_ID);
-    c.uuid = copy_text(rows, 0, UUID, a);
-    c.kind = copy_text(rows, 0, KIND, a);
-    c.hash = copy_text(rows, 0, HASH, a);
+    c.uuid = db_copy_text(rows, 0, UUID, a);
+    c.kind = db_copy_text(rows, 0, KIND, a);
+    c.hash = db_copy_text(rows, 0, HASH, a);
     c.key_bits = (uint32_t)db_number(rows, 0, BITS);
     c.names_from_requests = db_bool(rows, 0, NAMES);
-    c.certificate = copy_bytes(rows, 0, CERTIFICATE, a);
-    c.crl_url = copy_text(rows, 0, CRL_URL, a);
+    c.certificate = db_copy_bytes(rows, 0, CERTIFICATE, a);
+    c.crl_url = db_copy_text(rows, 0, CRL_URL, a);
     c.crl_shards = (uint32_t)db_number(rows, 0, SHARDS);
-    c.aia_url = copy_text(rows, 0, AIA_URL, a);
-    c.ocsp_url = copy_text(rows, 0, OCSP_URL, a);
-    c.key.platform = copy_text(rows, 0, PLATFORM, a);
-    c.key.private_key = copy_bytes(rows, 0, PRIVATE, a);
-    c.key.pkcs11_uri = copy_text(rows, 0, PKCS11, a);
-    c.key.wrapped_by = copy_text(rows, 0, WRAPPED, a);
-    c.key.spki = copy_bytes(rows, 0, SPKI, a);
+    c.aia_url = db_copy_text(rows, 0, AIA_URL, a);
+    c.ocsp_url = db_copy_text(rows, 0, OCSP_URL, a);
+    c.key.platform = db_copy_text(rows, 0, PLATFORM, a);
+    c.key.private_key = db_copy_bytes(rows, 0, PRIVATE, a);
+    c.key.pkcs11_uri = db_copy_text(rows, 0, PKCS11, a);
+    c.key.wrapped_by = db_copy_text(rows, 0, WRAPPED, a);
+    c.key.spki = db_copy_bytes(rows, 0, SPKI, a);
     c.number = (uint32_t)db_number(rows, 0, NUMBER);
-    c.seal = copy_bytes(rows, 0, SEAL, a);
+    c.seal = db_copy_bytes(rows, 0, SEAL, a);
     r = db_byteas(rows, 0, CHAIN, a, &c.chain, &c.chain_count);
     if (r == R_OK && (c.uuid == NULL || c.certificate.p == NULL || c.key.platform == NULL))
         r = R_NO_MEMORY;
@@ -125,14 +113,14 @@ enum { E_NOW, E_UUID, E_VERSION, E_CA_STATE, E_CA_DELETED, E_DEVICE, E_USER, E_D
 static enum result profile_read(const struct db_rows *rows, struct arena *a, struct issuing_facts *f)
 {
     struct profile *p = &f->profile;
-    f->profile_name = p->name = copy_text(rows, 0, E_PROFILE, a);
+    f->profile_name = p->name = db_copy_text(rows, 0, E_PROFILE, a);
     if (p->name == NULL)
         return R_OK;
     f->profile_deleted = db_bool(rows, 0, E_PROFILE_DELETED);
     f->profile_of_ca = db_number(rows, 0, E_PROFILE_CA) == db_number(rows, 0, E_VERSION_CA);
-    p->platform = copy_text(rows, 0, E_PLATFORM, a);
+    p->platform = db_copy_text(rows, 0, E_PLATFORM, a);
     p->for_user = db_bool(rows, 0, E_FOR_USER);
-    p->subject_format = copy_text(rows, 0, E_SUBJECT, a);
+    p->subject_format = db_copy_text(rows, 0, E_SUBJECT, a);
     p->validity = (uint32_t)db_number(rows, 0, E_VALIDITY);
     int unit = validity_unit_from_name(db_text(rows, 0, E_VALIDITY_UNIT));
     p->validity_unit = unit < 0 ? VALIDITY_DAYS : (uint32_t)unit;
@@ -158,13 +146,13 @@ enum result issuing_enrol_read(struct db *db, const struct challenge *c, const u
         goto out;
     }
     f.now = db_number(rows, 0, E_NOW);
-    f.ca_uuid = copy_text(rows, 0, E_UUID, a);
-    f.ca_state = copy_text(rows, 0, E_CA_STATE, a);
+    f.ca_uuid = db_copy_text(rows, 0, E_UUID, a);
+    f.ca_state = db_copy_text(rows, 0, E_CA_STATE, a);
     f.ca_version_number = db_null(rows, 0, E_VERSION) ? 0 : (uint32_t)db_number(rows, 0, E_VERSION);
     f.ca_deleted = !db_null(rows, 0, E_CA_DELETED) && db_bool(rows, 0, E_CA_DELETED);
-    f.device_state = copy_text(rows, 0, E_DEVICE, a);
-    f.user_state = copy_text(rows, 0, E_USER, a);
-    f.delivery_state = copy_text(rows, 0, E_DELIVERY_STATE, a);
+    f.device_state = db_copy_text(rows, 0, E_DEVICE, a);
+    f.user_state = db_copy_text(rows, 0, E_USER, a);
+    f.delivery_state = db_copy_text(rows, 0, E_DELIVERY_STATE, a);
     f.delivery = db_null(rows, 0, E_DELIVERY) ? 0 : db_number(rows, 0, E_DELIVERY);
     f.delivery_challenge = db_null(rows, 0, E_DELIVERY_CHALLENGE) ? 0 : db_number(rows, 0, E_DELIVERY_CHALLENGE);
     f.key_device = db_null(rows, 0, E_KEY_DEVICE) ? 0 : db_number(rows, 0, E_KEY_DEVICE);
@@ -187,8 +175,8 @@ enum result issuing_enrol_spent(struct db *db, const struct challenge *c, struct
     if (r != R_OK)
         return r;
     if (db_count(rows) > 0) {
-        s.spki_sha256 = copy_bytes(rows, 0, 0, a);
-        s.certificate = copy_bytes(rows, 0, 1, a);
+        s.spki_sha256 = db_copy_bytes(rows, 0, 0, a);
+        s.certificate = db_copy_bytes(rows, 0, 1, a);
         s.valid = db_bool(rows, 0, 2);
         if (s.spki_sha256.p == NULL || s.certificate.p == NULL)
             r = R_NO_MEMORY;
@@ -219,7 +207,7 @@ enum result issuing_enrol_write(struct db *db, const struct challenge *c, const 
     if (r != R_OK)
         return r;
     if (db_count(rows) == 1)
-        *previous = copy_bytes(rows, 0, 0, a);
+        *previous = db_copy_bytes(rows, 0, 0, a);
     else
         r = R_INTERNAL;
     db_rows_free(rows);
@@ -255,12 +243,12 @@ enum result issuing_challenge_read(struct db *db, uint32_t tenant, const char *p
         t->challenge = db_number(rows, row, CHALLENGE);
         t->delivery = db_number(rows, row, DELIVERY);
         t->device = db_number(rows, row, DEVICE);
-        t->device_name = copy_text(rows, row, DEVICE_NAME, a);
+        t->device_name = db_copy_text(rows, row, DEVICE_NAME, a);
         t->user = db_null(rows, row, USER) ? 0 : db_number(rows, row, USER);
         t->profile_revision = db_number(rows, row, REVISION);
         t->ca_version = (uint32_t)db_number(rows, row, CA_VERSION);
         t->for_user = db_bool(rows, row, FOR_USER);
-        t->subject_format = copy_text(rows, row, SUBJECT, a);
+        t->subject_format = db_copy_text(rows, row, SUBJECT, a);
         t->challenge_seconds = (uint32_t)db_number(rows, row, SECONDS);
         r = sans_read(rows, row, SAN_TYPES_, a, &t->san_formats);
         if (r == R_OK)
