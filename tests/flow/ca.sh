@@ -3,7 +3,7 @@
 # states and what each allows, RA certificates.
 # shellcheck source=scep_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
-flow_tool scep_client
+flow_tool scep_client scep_open
 flow_objects
 flow_limit=$(owner_sql -c 'select ca_limit from chancery.tenant where tenant_id = 1')
 a="CA $tag" big="CA4096 $tag" twin="Twin $tag"

@@ -4,7 +4,7 @@
 # shellcheck source=scep_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
 url=$CHANCERY_SCEP_URL
-flow_tool scep_client
+flow_tool scep_client scep_open
 flow_objects
 lax=lax-$tag strict=strict-$tag large=large-$tag bare=bare-$tag brief=brief-$tag user=user-$tag
 names=(--subject 'CN={{DeviceName}},O=Flow' --san 'dns:{{DeviceName}}.example.org')

@@ -4,7 +4,7 @@
 # shellcheck source=scep_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
 devices=200 doubles=40 parallel=8
-flow_tool scep_client
+flow_tool scep_client scep_open
 flow_objects
 profile=kill-$tag
 ok 'a profile' flow_profile "$profile" --subject 'CN={{DeviceName}}'
@@ -32,7 +32,7 @@ client() {
     while ((SECONDS < end)); do
         code=$(curl -s --max-time 10 -o "$1.reply" -w '%{http_code}' -H 'Content-Type: application/x-pki-message' --data-binary "@$1.der" \
             "$url?operation=PKIOperation")
-        if [[ $code == 200 ]] && "$scep_client" open --in "$1.reply" --key "$1.key" --ra "$ra" --out "$1.new" > "$1.said" 2>&1; then
+        if [[ $code == 200 ]] && "$scep_open" --in "$1.reply" --key "$1.key" --ra "$ra" --out "$1.new" > "$1.said" 2>&1; then
             if grep -qx pkiStatus=0 "$1.said"; then mv "$1.new" "$1.pem"; else cp "$1.said" "$1.refused"; fi
             return
         fi
@@ -40,7 +40,7 @@ client() {
     done
 }
 export -f client
-export url=$CHANCERY_SCEP_URL ra=$w/ca.1.pem scep_client
+export url=$CHANCERY_SCEP_URL ra=$w/ca.1.pem scep_open
 held() { find "$w/m" -name '*.pem' | wc -l; }
 held_more() { (($(held) >= $1)); }
 find "$w/m" -name '*.der' | sed 's/\.der$//' | shuf > "$w/order"

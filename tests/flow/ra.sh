@@ -4,7 +4,7 @@
 # shellcheck source=scep_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
 url=$CHANCERY_SCEP_URL
-flow_tool scep_client
+flow_tool scep_client scep_open
 flow_objects
 profile=ra-$tag
 version="(SELECT v.ca_version_id FROM chancery.ca_version v JOIN chancery.ca c USING (ca_id) WHERE c.uuid = '$CHANCERY_CA_ID' AND v.state = 'active')"

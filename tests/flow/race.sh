@@ -3,7 +3,7 @@
 # that session then changes and commits must refuse the enrolment and leave no certificate. Also: two at once with one challenge, or with one key.
 # shellcheck source=scep_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
-flow_tool scep_client
+flow_tool scep_client scep_open
 flow_objects
 ca="Race CA $tag" profile=race-$tag user=raceuser-$tag
 flow_authority "$ca"

@@ -1,7 +1,7 @@
 # scep_lib: a SCEP client of openssl, curl and scep_client for the tests of this folder, and what they set up. To be sourced; it sources tap.sh
 # and the running system's environment.
 #
-#   flow_tool NAME                        builds a live program; its path is then in $NAME
+#   flow_tool NAME ...                    builds live programs; their paths are then in $NAME
 #   scep_ca URL NAME                      GetCACert; the certificates in the order of the answer: $w/NAME.0.pem and so on
 #   new_key NAME [BITS]                   $w/NAME.key, once
 #   challenge PROFILE DEVICE              prints a new challenge
@@ -27,19 +27,20 @@ demo_ca='Chancery Demo Issuing CA'
 
 # Live programs are built where quickstart built, with its flags.
 flow_tool() {
-    local build=$CHANCERY_DIR/build
-    exec 9> "$w/lock"
-    exec 9< "$build"
-    flock 9
-    if ! make -s -C "$build" "tests/flow/$1" > "$w/make.log" 2>&1; then
-        printf 'Bail out! %s was not built\n' "$1"
+    local build=$CHANCERY_DIR/build tool lock
+    exec {lock}< "$build"
+    flock "$lock"
+    if ! make -s -C "$build" "${@/#/tests/flow/}" > "$w/make.log" 2>&1; then
+        printf 'Bail out! not built: %s\n' "$*"
         sed 's/^/# /' "$w/make.log"
         exit 1
     fi
-    exec 9<&-
-    # DIR/build is closed to the programs' users, who have to run it too.
-    install -m 0755 "$build/tests/flow/$1" "$w/$1"
-    printf -v "$1" '%s' "$w/$1"
+    exec {lock}<&-
+    for tool in "$@"; do
+        # DIR/build is closed to the programs' users, who have to run it too.
+        install -m 0755 "$build/tests/flow/$tool" "$w/$tool"
+        printf -v "$tool" '%s' "$w/$tool"
+    done
 }
 
 # ---- client ----
@@ -61,7 +62,7 @@ new_key() {
 
 challenge() { chancery challenge create --profile "$1" --device "$2" | cut -f 3; }
 
-# The certification request. Words (value "-": absent): key cn o ou challenge san ku eku basic hash, order=reverse of the RDNs,
+# The certification request. Words (value "-": absent): key cn o ou serial challenge san ku eku basic hash, order=reverse of the RDNs,
 # csr=tool made by scep_client instead of openssl, with challenge-tag and csr-break.
 request() {
     local out=$1 part rdns=() ext=()
@@ -69,6 +70,7 @@ request() {
     for part in o ou; do
         if [[ ${m[$part]} != - ]]; then rdns+=("${part^^}=${m[$part]}"); fi
     done
+    if [[ -v m[serial] ]]; then rdns+=("serialNumber=${m[serial]}"); fi
     if [[ ${m[order]} == reverse ]]; then mapfile -t rdns < <(printf '%s\n' "${rdns[@]}" | tac); fi
     if [[ ${m[san]} != - ]]; then ext+=("subjectAltName=${m[san]}"); fi
     if [[ ${m[ku]} != - ]]; then ext+=("keyUsage=${m[ku]}"); fi
@@ -134,7 +136,7 @@ open_answer() {
         return
     fi
     if [[ -n ${4:-} ]]; then ra=(--ra "$4"); fi
-    if ! "$scep_client" open --in "$2" --key "$3" --out "$w/out.pem" "${ra[@]}" > "$w/answer" 2> "$w/answer.err"; then
+    if ! "$scep_open" --in "$2" --key "$3" --out "$w/out.pem" "${ra[@]}" > "$w/answer" 2> "$w/answer.err"; then
         answer="unreadable $(head -n 1 "$w/answer.err")"
         return
     fi

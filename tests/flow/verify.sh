@@ -3,7 +3,7 @@
 # holds; and a CA's key recovered with the openssl command line.
 # shellcheck source=scep_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
-flow_tool scep_client
+flow_tool scep_client scep_open
 flow_objects
 profile=verify-$tag
 ok 'a profile' flow_profile "$profile" --subject 'CN={{DeviceName}}'
