@@ -183,7 +183,9 @@ static void server_accept(struct server *s)
     uid_t uid;
     unsigned peer = server_peer(s, fd, &uid);
     if ((peer & server_lane_peers(s->worker->lane)) == 0) {
-        close(fd);               /* nobody who may say anything here, so no place for them either */
+        /* Nobody who may say anything here, so no place for them either. */
+        log_event(LOG_LEVEL_WARNING, "signer-denied", LOG_NUM("lane", s->worker->lane), LOG_NUM("uid", uid));
+        close(fd);
         return;
     }
     if (s->count == LIMIT_SIGNER_PENDING) {
