@@ -22,6 +22,7 @@
 #include "lib/store/migrate.h"
 
 #define BACKLOG 1024
+#define DATABASE_WAIT_MS 30000
 
 struct lane {
     const char *name;
@@ -105,14 +106,7 @@ static enum result program_schema(const struct program *p)
 {
     struct db_config config = {.connection = p->conf.database, .user = "chancery_signer", .password = p->secrets.database_password,
         .application = "signer", .prepare = false};
-    struct db *db = NULL;
-    enum result r = db_open(&config, &db);
-    if (r == R_OK)
-        r = db_wait(db, 30000);
-    if (r == R_OK)
-        r = migrate_check(db);
-    db_close(db);
-    return r;
+    return migrate_await(&config, DATABASE_WAIT_MS);
 }
 
 /* Keys must reach neither a core file nor another process of the same user. */

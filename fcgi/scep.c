@@ -212,15 +212,8 @@ static enum result program_conf(struct program *p, const char *path)
 static enum result program_schema(const struct program *p)
 {
     const struct db_config config = database(p);
-    struct db *db = NULL;
-    enum result r = db_open(&config, &db);
 
-    if (r == R_OK)
-        r = db_wait(db, DATABASE_WAIT_MS);
-    if (r == R_OK)
-        r = migrate_check(db);
-    db_close(db);
-    return r;
+    return migrate_await(&config, DATABASE_WAIT_MS);
 }
 
 /* RA keys must not reach a core file. */

@@ -344,3 +344,15 @@ enum result migrate_check(struct db *db)
     }
     return r;
 }
+
+enum result migrate_await(const struct db_config *config, int timeout_ms)
+{
+    struct db *db = NULL;
+    enum result r = db_open(config, &db);
+    if (r == R_OK)
+        r = db_wait(db, timeout_ms);
+    if (r == R_OK)
+        r = migrate_check(db);
+    db_close(db);
+    return r;
+}

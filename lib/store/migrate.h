@@ -23,4 +23,7 @@ enum result migrate_run(struct db *db, const char *folder, void (*report)(void *
  * function chancery.schema_number(), which every role may call. */
 enum result migrate_check(struct db *db);
 
+/* For a daemon that is about to start: waits up to timeout_ms for the database to answer, then asks as above, on a connection of its own. */
+enum result migrate_await(const struct db_config *config, int timeout_ms);
+
 #endif
