@@ -3,7 +3,6 @@
 #include "lib/codec/cms_key.h"
 
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -20,7 +19,6 @@
 #define OID_SIGNING_TIME "1.2.840.113549.1.9.5"
 
 #define OWN_ATTRIBUTES 3            /* contentType, messageDigest, signingTime */
-#define ATTRIBUTES (LIMIT_SCEP_ATTRIBUTES + OWN_ATTRIBUTES)
 #define ATTRIBUTES_SIZE 65536       /* bytes of all of them */
 #define FRAME_SIZE 4096             /* bytes around content, certificates and attributes */
 
@@ -212,45 +210,25 @@ static void own_attribute_put(struct buf *b, unsigned which, struct bytes digest
     attribute_close(b, m);
 }
 
-/* The order of a SET OF in DER (X.690 section 11.6). No encoding is the beginning of another, so lengths need no rule. */
-static int encodings_compare(const void *x, const void *y)
-{
-    const struct bytes *a = x, *b = y;
-
-    return memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
-}
-
 /* The content of SET OF Attribute, sorted. */
 static enum result attributes_encode(const struct cms_attributes *attributes, struct bytes digest, struct buf *out)
 {
-    size_t ends[ATTRIBUTES];
-    struct bytes parts[ATTRIBUTES];
     struct buf unsorted;
-    uint32_t count = OWN_ATTRIBUTES + attributes->count;
 
     if (attributes->count > LIMIT_SCEP_ATTRIBUTES)
         return R_TOO_LARGE;
     buf_init(&unsorted, ATTRIBUTES_SIZE);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i < OWN_ATTRIBUTES) {
-            own_attribute_put(&unsorted, i, digest);
-        } else {
-            const struct cms_attribute *item = &attributes->items[i - OWN_ATTRIBUTES];
-            struct attribute_marks m = attribute_open(&unsorted, item->oid);
-            der_value(&unsorted, item->type, item->value.p, item->value.n);
-            attribute_close(&unsorted, m);
-        }
-        ends[i] = unsorted.n;
+    for (unsigned i = 0; i < OWN_ATTRIBUTES; i++)
+        own_attribute_put(&unsorted, i, digest);
+    for (uint32_t i = 0; i < attributes->count; i++) {
+        const struct cms_attribute *item = &attributes->items[i];
+        struct attribute_marks m = attribute_open(&unsorted, item->oid);
+        der_value(&unsorted, item->type, item->value.p, item->value.n);
+        attribute_close(&unsorted, m);
     }
     enum result r = buf_result(&unsorted);
     if (r == R_OK) {
-        for (uint32_t i = 0; i < count; i++) {
-            size_t start = i > 0 ? ends[i - 1] : 0;
-            parts[i] = BYTES(unsorted.p + start, ends[i] - start);
-        }
-        qsort(parts, count, sizeof parts[0], encodings_compare);
-        for (uint32_t i = 0; i < count; i++)
-            der_raw(out, parts[i]);
+        der_sorted(out, buf_bytes(&unsorted));
         r = buf_result(out);
     }
     buf_free(&unsorted);

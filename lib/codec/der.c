@@ -1,6 +1,7 @@
 #include "lib/codec/der.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -203,6 +204,32 @@ void der_bits(struct buf *b, uint32_t v)
 }
 
 /* ---- walking ---- */
+
+/* No encoding is the beginning of another, so lengths need no rule. */
+static int encodings_compare(const void *x, const void *y)
+{
+    const struct bytes *a = x, *b = y;
+
+    return memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
+}
+
+void der_sorted(struct buf *b, struct bytes elements)
+{
+    struct bytes items[DER_SORTED_MOST];
+    struct der item;
+    size_t count = 0;
+
+    while (elements.n > 0) {
+        if (count == DER_SORTED_MOST || der_next(&elements, &item) != R_OK) {
+            b->failed = true;
+            return;
+        }
+        items[count++] = item.whole;
+    }
+    qsort(items, count, sizeof items[0], encodings_compare);
+    for (size_t i = 0; i < count; i++)
+        der_raw(b, items[i]);
+}
 
 static enum result length_take(struct bytes *in, size_t *out)
 {

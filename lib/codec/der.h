@@ -33,6 +33,10 @@ void der_time(struct buf *b, int64_t t);
 void der_generalized_time(struct buf *b, int64_t t);
 /* A named bit list: bit 0 of the list is the lowest bit of v; trailing zero bits dropped (X.690 11.2.2). */
 void der_bits(struct buf *b, uint32_t v);
+/* Appends the encodings that follow each other in elements, in the order of a SET OF (X.690 section 11.6). Sets b->failed where
+ * they are not DER or more than DER_SORTED_MOST. elements must not point into b. */
+#define DER_SORTED_MOST 64
+void der_sorted(struct buf *b, struct bytes elements);
 /* The number of bytes of a TLV with that many content bytes. */
 size_t der_size(size_t content);
 /* The header alone, for content that is written elsewhere. */

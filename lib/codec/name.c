@@ -1,6 +1,5 @@
 #include "lib/codec/name.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/limits.h"
@@ -190,35 +189,19 @@ static void attribute_put(struct buf *b, const struct name_attribute *at)
     der_close(b, mark);
 }
 
-static int encoding_compare(const void *x, const void *y)
-{
-    const struct bytes *a = x, *b = y;
-    int order = memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
-    return order ? order : (a->n > b->n) - (a->n < b->n);
-}
-
-/* A SET OF stands in the order of its encodings (X.690 11.6). */
+/* A SET OF stands in the order of its encodings. */
 static void rdn_put(struct buf *b, const struct name_attribute *at, uint32_t count)
 {
-    struct bytes items[LIMIT_NAME_ATTRIBUTES];
     struct buf set;
     buf_init(&set, LIMIT_NAME_DER);
     for (uint32_t i = 0; i < count; i++)
         attribute_put(&set, &at[i]);
-    struct bytes rest = buf_bytes(&set);
-    struct der item;
-    for (uint32_t i = 0; i < count && !set.failed; i++)
-        if (der_next(&rest, &item) == R_OK)
-            items[i] = item.whole;
-    if (set.failed) {
+    size_t mark = der_open(b, DER_SET);
+    if (set.failed)
         b->failed = true;
-    } else {
-        qsort(items, count, sizeof items[0], encoding_compare);
-        size_t mark = der_open(b, DER_SET);
-        for (uint32_t i = 0; i < count; i++)
-            der_raw(b, items[i]);
-        der_close(b, mark);
-    }
+    else
+        der_sorted(b, buf_bytes(&set));
+    der_close(b, mark);
     buf_free(&set);
 }
 

@@ -354,3 +354,39 @@ Test(der, what_is_not_der_is_not_walked)
     cr_expect_eq(in.n, 0);
     cr_expect_eq(t.whole.n, 3);
 }
+
+Test(der, a_set_is_written_in_the_order_of_its_encodings)
+{
+    static const struct { const char *in, *out, *why; } cases[] = {
+        {"", "", "nothing"},
+        {"0500", "0500", "one"},
+        {"0c0161020103", "0201030c0161", "tags decide first"},
+        {"0402ffff0401ff", "0401ff0402ffff", "then lengths"},
+        {"0402010204020101", "0402010104020102", "then contents"},
+        {"050005000101ff", "0101ff05000500", "the same twice"},
+        {"050004", NULL, "a tag alone"},
+        {"05000402ff", NULL, "cut off"},
+        {"24800000", NULL, "not DER"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t room[32];
+        struct buf b;
+        buf_init(&b, 64);
+        der_sorted(&b, unhex(cases[i].in, room, sizeof room));
+        if (cases[i].out != NULL)
+            expect_hex(&b, cases[i].out, cases[i].why);
+        else
+            cr_expect(b.failed, "%s", cases[i].why);
+        buf_free(&b);
+    }
+    uint8_t many[2 * (DER_SORTED_MOST + 1)];
+    for (size_t i = 0; i < sizeof many; i++)
+        many[i] = i % 2 == 0 ? DER_NULL : 0;
+    for (size_t n = DER_SORTED_MOST; n <= DER_SORTED_MOST + 1; n++) {
+        struct buf b;
+        buf_init(&b, sizeof many);
+        der_sorted(&b, BYTES(many, 2 * n));
+        cr_expect_eq(b.failed, n > DER_SORTED_MOST, "%zu elements", n);
+        buf_free(&b);
+    }
+}
