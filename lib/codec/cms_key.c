@@ -7,14 +7,12 @@
 #include <openssl/x509.h>
 
 #include "lib/base/limits.h"
-#include "lib/base/text.h"
 #include "lib/codec/der.h"
 #include "lib/codec/evp.h"
 #include "lib/codec/extension.h"
 
 #define TAG_SKI DER_CONTEXT(0)
 #define TAG_SKI_CONSTRUCTED DER_CONTEXT_CONSTRUCTED(0)
-#define NAMES_MEMORY 65536          /* bytes for two decoded names */
 
 #define OID(...) {(const uint8_t[]){__VA_ARGS__}, sizeof (const uint8_t[]){__VA_ARGS__}}
 
@@ -132,42 +130,15 @@ static struct bytes without_zeros(struct bytes b)
     return b;
 }
 
-/* The same attributes, in whatever order (interop Q44). */
-static bool names_hold_the_same(const struct name *x, const struct name *y)
-{
-    bool taken[LIMIT_NAME_ATTRIBUTES] = {false};
-
-    if (x->count != y->count || x->count > LIMIT_NAME_ATTRIBUTES)
-        return false;
-    for (uint32_t i = 0; i < x->count; i++) {
-        uint32_t k = 0;
-        while (k < y->count && (taken[k] || !text_equal_nocase(x->items[i].oid, y->items[k].oid) ||
-                                !text_equal_name(x->items[i].value, y->items[k].value)))
-            k++;
-        if (k == y->count)
-            return false;
-        taken[k] = true;
-    }
-    return true;
-}
-
+/* The issuer of a pointer is content only: its SEQUENCE may have been sent with an indefinite length. */
 static bool issuers_match(struct bytes content, struct bytes issuer)
 {
-    struct arena a;
     struct buf whole;
-    struct der outer;
-    struct name x, y;
-    struct bytes in = issuer;
 
-    if (der_expect(&in, DER_SEQUENCE, &outer) == R_OK && bytes_equal(outer.value, content))
-        return true;
-    arena_init(&a, NAMES_MEMORY);
     buf_init(&whole, LIMIT_NAME_DER);
     der_value(&whole, DER_SEQUENCE, content.p, content.n);
-    bool same = !whole.failed && name_decode(buf_bytes(&whole), &a, &x) == R_OK && name_decode(issuer, &a, &y) == R_OK &&
-                names_hold_the_same(&x, &y);
+    bool same = !whole.failed && name_der_match(buf_bytes(&whole), issuer);
     buf_free(&whole);
-    arena_free(&a);
     return same;
 }
 

@@ -59,6 +59,10 @@ enum result name_encode(const struct name *n, struct buf *out);
 enum result name_decode(struct bytes der, struct arena *a, struct name *out);
 /* "CN=x,O=y" in the order of the struct, RFC 4514 escapes, for people and logs; not for comparing. */
 const char *name_text(const struct name *n, struct arena *a);
+/* Do two Names in DER hold the same attributes, in whatever order (interop Q44)? Values are compared as text_equal_name does; how
+ * they are spread over RDNs and which string type they have does not count. Names that do not decode match only where they are
+ * equal to the byte. */
+bool name_der_match(struct bytes x, struct bytes y);
 /* The value of the first attribute with that OID, or NULL. */
 const char *name_find(const struct name *n, const char *oid);
 

@@ -358,3 +358,57 @@ Test(name, a_san_of_another_kind_fits_as_hex)
         buf_free(&b);
     }
 }
+
+/* A Name from "O=x+CN=y,C=DE": "," ends an RDN, "+" an attribute; all values as strings of this type. */
+static struct bytes name_made(const char *text, int tag)
+{
+    struct buf b;
+    char *copy = arena_text(&arena, text, strlen(text)), *rest = copy;
+
+    buf_init(&b, LIMIT_NAME_DER);
+    size_t name = der_open(&b, DER_SEQUENCE);
+    for (char *rdn; (rdn = strsep(&rest, ",")) != NULL && *rdn != 0;) {
+        size_t set = der_open(&b, DER_SET);
+        for (char *attribute; (attribute = strsep(&rdn, "+")) != NULL;) {
+            char *value = strchr(attribute, '=');
+            cr_assert_not_null(value);
+            *value++ = 0;
+            size_t pair = der_open(&b, DER_SEQUENCE);
+            der_oid(&b, name_oid(attribute));
+            der_value(&b, tag, value, strlen(value));
+            der_close(&b, pair);
+        }
+        der_close(&b, set);
+    }
+    der_close(&b, name);
+    struct bytes der = arena_bytes(&arena, buf_bytes(&b));
+    buf_free(&b);
+    return der;
+}
+
+Test(name, names_that_are_one)
+{
+    static const struct { const char *x, *y; bool match; const char *why; } cases[] = {
+        {"C=DE,O=Example,CN=CA", "C=DE,O=Example,CN=CA", true, "the same, in another string type"},
+        {"C=DE,O=Example,CN=CA", "CN=CA,O=Example,C=DE", true, "the other way round (Q44)"},
+        {"C=DE,O=Example+CN=CA", "CN=CA,O=Example,C=DE", true, "in fewer RDNs"},
+        {"O=Example  GmbH", "O= example gmbh ", true, "letters and blanks (RFC 5280 section 7.1)"},
+        {"", "", true, "both empty"},
+        {"O=Example,CN=CA", "O=Example,CN=CB", false, "another value"},
+        {"O=Example,CN=CA", "O=Example,OU=CA", false, "another type"},
+        {"O=Example,CN=CA", "O=Example,CN=CA,CN=CA", false, "one more"},
+        {"OU=A,OU=A,OU=B", "OU=A,OU=B,OU=B", false, "each counts once"},
+        {"O=Example", "", false, "one empty"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bytes x = name_made(cases[i].x, DER_PRINTABLE_STRING), y = name_made(cases[i].y, DER_UTF8_STRING);
+        cr_expect_eq(name_der_match(x, y), cases[i].match, "%s", cases[i].why);
+        cr_expect_eq(name_der_match(y, x), cases[i].match, "%s, the other way", cases[i].why);
+    }
+    struct bytes good = name_made("CN=CA", DER_UTF8_STRING), odd = BYTES("\x30\x03\x31\x01\x00", 5);
+    cr_expect(name_der_match(odd, BYTES("\x30\x03\x31\x01\x00", 5)), "what is no name matches itself");
+    cr_expect_not(name_der_match(odd, good));
+    cr_expect_not(name_der_match(good, odd));
+    cr_expect_not(name_der_match(good, BYTES(good.p, good.n - 1)));
+    cr_expect_not(name_der_match(good, BYTES_NONE));
+}
