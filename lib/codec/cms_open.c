@@ -187,9 +187,7 @@ static bool content_is_bound(const ASN1_OBJECT *type, const struct cms_signed *s
         return false;
     if (!bytes_equal(wanted_type->value, BYTES(OBJ_get0_data(type), OBJ_length(type))))
         return false;
-    if (EVP_Digest(s->content.p != NULL ? s->content.p : digest, s->content.n, digest, &n, evp_hash(s->hash), NULL) != 1)
-        return false;
-    return bytes_equal(wanted_digest->value, BYTES(digest, n));
+    return evp_digest(s->content, s->hash, digest, &n) && bytes_equal(wanted_digest->value, BYTES(digest, n));
 }
 
 /* rsaEncryption or a signature algorithm with PKCS#1 v1.5; for EC keys ECDSA. */
@@ -232,20 +230,14 @@ static enum result attributes_encode(const CMS_SignerInfo *signer, size_t limit,
 
 static bool signature_verifies(CMS_SignerInfo *signer, size_t limit, const struct cms_signed *s)
 {
-    bool right = false;
     struct buf attributes;
     const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(signer);
-    EVP_PKEY *key = evp_key_decode(&s->signer_key);
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    struct bytes signature = BYTES(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
 
     buf_init(&attributes, limit + FRAME_SIZE);
-    if (key != NULL && c != NULL && attributes_encode(signer, limit, &attributes) == R_OK &&
-        EVP_DigestVerifyInit(c, NULL, evp_hash(s->hash), NULL, key) == 1)
-        right = EVP_DigestVerify(c, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value), attributes.p,
-                                 attributes.n) == 1;
+    bool right = attributes_encode(signer, limit, &attributes) == R_OK &&
+                 evp_verify(&s->signer_key, s->hash, buf_bytes(&attributes), signature) == R_OK;
     buf_free(&attributes);
-    EVP_MD_CTX_free(c);
-    EVP_PKEY_free(key);
     return right;
 }
 

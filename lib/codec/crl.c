@@ -335,7 +335,7 @@ enum result crl_verify(struct bytes der, struct bytes issuer_spki)
 
     if (r != R_OK)
         return r;
-    return public_key_decode(issuer_spki, &key) == R_OK ? signed_verify(&parts, &key, false) : R_SIGNATURE_FAILED;
+    return public_key_decode(issuer_spki, &key) == R_OK ? signed_verify(&parts, &key, HASHES_SHA2) : R_SIGNATURE_FAILED;
 }
 
 static struct bytes without_zeros(struct bytes b)

@@ -32,9 +32,10 @@ struct csr {
 
 /* At most LIMIT_CERTIFICATE bytes, copied into the arena. R_CSR_DECODING_FAILED whatever is wrong, or R_NO_MEMORY. */
 enum result csr_decode(struct bytes der, struct arena *a, struct csr *out);
-/* R_SIGNATURE_FAILED where the self-signature does not verify (RSA PKCS#1 v1.5 or ECDSA, with SHA-1 or SHA-2). The key is
- * bounded first: RSA of 1024 to LIMIT_RSA_BITS_MAX bits and an exponent of at most 64 bits, or a NIST curve. Whether such a key
- * may be certified is judged elsewhere. */
+/* R_SIGNATURE_FAILED where the self-signature does not verify (RSA PKCS#1 v1.5 or ECDSA, with SHA-2, SHA-1 or MD5). Whether
+ * that hash is good enough is judged by the caller, who has it in .hash; MD5 verifies only where legacy algorithms are to be had.
+ * The key is bounded first: RSA of 1024 to LIMIT_RSA_BITS_MAX bits and an exponent of at most 64 bits, or a NIST curve. Whether
+ * such a key may be certified is judged elsewhere. */
 enum result csr_verify(const struct csr *c);
 
 #endif

@@ -157,7 +157,7 @@ enum result pkey_sign_begin(const struct pkey *k, uint32_t hash, struct pkey_sig
 {
     const EVP_MD *md = evp_hash(hash);
 
-    if (md == NULL || hash == HASH_MD5)
+    if (md == NULL)
         return R_BAD_INPUT;
     struct pkey_signing *s = calloc(1, sizeof *s);
     if (s == NULL)
@@ -219,19 +219,9 @@ enum result pkey_sign(const struct pkey *k, uint32_t hash, struct bytes data, st
 
 enum result pkey_verify(struct bytes spki, uint32_t hash, struct bytes data, struct bytes signature)
 {
-    enum result r = R_SIGNATURE_FAILED;
     struct public_key public;
-    const EVP_MD *md = evp_hash(hash);
 
-    if (md == NULL || hash == HASH_MD5 || public_key_decode(spki, &public) != R_OK || public.kind != KEY_RSA)
+    if (evp_hash(hash) == NULL || public_key_decode(spki, &public) != R_OK || public.kind != KEY_RSA)
         return R_SIGNATURE_FAILED;
-    EVP_PKEY *key = evp_key_decode(&public);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (key != NULL && context != NULL && EVP_DigestVerifyInit(context, NULL, md, NULL, key) == 1 &&
-        EVP_DigestVerify(context, signature.p, signature.n, data.p, data.n) == 1)
-        r = R_OK;
-    EVP_MD_CTX_free(context);
-    EVP_PKEY_free(key);
-    ERR_clear_error();
-    return r;
+    return evp_verify(&public, hash, data, signature);
 }

@@ -1,7 +1,5 @@
 #include "lib/codec/signature.h"
 
-#include <openssl/err.h>
-
 #include "lib/codec/der.h"
 #include "lib/codec/evp.h"
 
@@ -59,30 +57,12 @@ enum result signature_algorithm(struct bytes algorithm, uint32_t *kind, uint32_t
     return R_OK;
 }
 
-enum result signed_verify(const struct signed_parts *s, const struct public_key *k, bool sha1_taken)
+enum result signed_verify(const struct signed_parts *s, const struct public_key *k, enum hashes_taken taken)
 {
-    enum result r = R_SIGNATURE_FAILED;
-    EVP_PKEY *key = NULL;
-    EVP_MD_CTX *context = NULL;
     uint32_t kind, hash;
     if (signature_algorithm(s->algorithm, &kind, &hash) != R_OK || kind != k->kind)
-        goto out;
-    if (hash == HASH_MD5 || hash == HASH_OTHER || (hash == HASH_SHA1 && !sha1_taken))
-        goto out;
-    key = evp_key_decode(k);
-    if (!key)
-        goto out;
-    context = EVP_MD_CTX_new();
-    if (!context) {
-        r = R_NO_MEMORY;
-        goto out;
-    }
-    if (EVP_DigestVerifyInit(context, NULL, evp_hash(hash), NULL, key) == 1
-        && EVP_DigestVerify(context, s->signature.p, s->signature.n, s->tbs.p, s->tbs.n) == 1)
-        r = R_OK;
-out:
-    EVP_MD_CTX_free(context);
-    EVP_PKEY_free(key);
-    ERR_clear_error();
-    return r;
+        return R_SIGNATURE_FAILED;
+    if (taken == HASHES_SHA2 && (hash == HASH_SHA1 || hash == HASH_MD5))
+        return R_SIGNATURE_FAILED;
+    return evp_verify(k, hash, s->tbs, s->signature);
 }

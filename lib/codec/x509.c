@@ -265,7 +265,7 @@ enum result certificate_verify(struct bytes der, struct bytes issuer_spki)
         return R_SIGNATURE_FAILED;
     if (!bytes_equal(item.whole, parts.algorithm))
         return R_SIGNATURE_FAILED;
-    return signed_verify(&parts, &key, false);
+    return signed_verify(&parts, &key, HASHES_SHA2);
 }
 
 /* ---- name constraints ---- */

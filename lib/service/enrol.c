@@ -116,7 +116,7 @@ static enum result story_possession(struct story *s)
 {
     const struct public_key *wanted = &s->csr.key, *signer = &s->message.signed_data.signer_key;
 
-    if (csr_verify(&s->csr) != R_OK)
+    if (s->csr.hash == HASH_MD5 || csr_verify(&s->csr) != R_OK)
         return refuse(s, R_SIGNATURE_FAILED, "the certification request's signature");
     /* The parameters of an RSA key are absent with some encoders; the key is in the bits. */
     if (wanted->kind == KEY_RSA ? signer->kind != KEY_RSA || !bytes_equal(wanted->bits, signer->bits) :
