@@ -1,6 +1,9 @@
 #include "lib/codec/ber.h"
 
+#define TAG_CLASS 0xc0
 #define TAG_CONSTRUCTED 0x20
+#define TAG_SEQUENCE 0x30
+#define TAG_SET 0x31
 #define TAG_MANY_BYTES 0x1f
 #define LENGTH_INDEFINITE 0x80
 
@@ -85,4 +88,18 @@ enum result ber_optional(struct bytes *in, int tag, struct ber *out, bool *found
 {
     *found = in->n != 0 && in->p[0] == tag;
     return *found ? ber_next(in, out) : R_OK;
+}
+
+bool ber_is_loose(struct bytes in)
+{
+    struct header h;
+
+    while (in.n != 0 && header_take(&in, &h) == R_OK) {
+        /* of the universal types only SEQUENCE and SET are constructed in DER */
+        if (h.indefinite || ((h.tag & TAG_CLASS) == 0 && (h.tag & TAG_CONSTRUCTED) && h.tag != TAG_SEQUENCE && h.tag != TAG_SET))
+            return true;
+        if (!(h.tag & TAG_CONSTRUCTED))
+            in = BYTES(in.p + h.length, in.n - h.length);
+    }
+    return false;
 }

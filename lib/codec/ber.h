@@ -16,5 +16,8 @@ enum result ber_next(struct bytes *in, struct ber *out);
 enum result ber_expect(struct bytes *in, int tag, struct ber *out);
 /* The same where the next TLV has that tag; otherwise nothing is taken and *found is false. */
 enum result ber_optional(struct bytes *in, int tag, struct ber *out, bool *found);
+/* Does it use what DER has not: an indefinite length, or a string in pieces? All of it is looked through, nested values too;
+ * where it cannot be walked to its end, what was seen until there counts. */
+bool ber_is_loose(struct bytes in);
 
 #endif

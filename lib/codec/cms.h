@@ -32,12 +32,20 @@ struct cms_signed {
     struct bytes signer_issuer;    /* Name, DER; this and the serial come from the certificate */
     struct bytes signer_serial;    /* content octets of the INTEGER, sign octet dropped */
     bool verified;                 /* signature over the attributes, content type and digest of the content all right */
+    bool lenient;                  /* .verified, but only by one of the tolerances of cms_open_signed */
+    bool ber;                      /* not DER somewhere: an indefinite length, or a string in pieces (interop Q37) */
 };
 /* R_BAD_MESSAGE where it is no such SignedData: no signed attributes, an attribute doubled or with several values, beyond limits.
  * A wrong signature is not an error here: .verified is false, so that the caller can still answer with the transaction's id; so
- * it is where the certificate is missing, its key is not RSA of 1024 to 4096 bits or EC on a NIST curve, or the signature is
- * neither PKCS#1 v1.5 nor ECDSA. Everything is in the arena. */
-enum result cms_open_signed(struct bytes der, struct arena *a, struct cms_signed *out);
+ * it is where the certificate is missing, its key is not RSA of 1024 to 4096 bits or EC on a NIST curve, the signature is neither
+ * PKCS#1 v1.5 nor ECDSA, or its hash is none of SHA-1, SHA-2 and MD5. MD5 verifies like the others where legacy algorithms are to
+ * be had (lib/codec/legacy.h): .hash says so, and the caller judges. Everything is in the arena.
+ *
+ * The signature is over the attributes in DER, sorted, in whatever order they were sent (RFC 5652 section 5.4); the digest over
+ * the content's octets, without the headers of its pieces. Where that does not verify and lenient is set, what broken encoders do
+ * is tried, and .lenient set when it was needed: a signature over the attributes' bytes as they were sent, behind the tag of a
+ * SET (Q38); a digest over the content's own TLV, in DER or as it was sent, or over its pieces with their headers (Q37). */
+enum result cms_open_signed(struct bytes der, bool lenient, struct arena *a, struct cms_signed *out);
 
 struct cms_key;                    /* a private RSA key with its certificate, warm */
 /* pkcs8: unencrypted PrivateKeyInfo DER, copied. certificate: DER, copied. The pair is checked: R_BAD_KEY. */

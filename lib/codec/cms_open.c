@@ -21,20 +21,43 @@
 
 struct outside {
     struct bytes head;              /* version, digestAlgorithms, encapContentInfo */
+    struct ber content;             /* eContent, as it was sent; empty where there is none */
     struct bytes certificates;      /* content of [0] */
     struct bytes signers;           /* signerInfos, whole */
     struct cms_pointer signer;
+    struct bytes attributes;        /* signedAttrs, whole, as they were sent; empty where there are none */
 };
+
+static enum result content_walk(struct bytes in, struct outside *out)
+{
+    struct ber type, explicit;
+    bool found;
+
+    /* EncapsulatedContentInfo ::= { eContentType, eContent [0] EXPLICIT OCTET STRING OPTIONAL } */
+    if (ber_expect(&in, DER_OID, &type) != R_OK || ber_optional(&in, DER_CONTEXT_CONSTRUCTED(0), &explicit, &found) != R_OK)
+        return R_BAD_MESSAGE;
+    if (found && (ber_next(&explicit.value, &out->content) != R_OK || explicit.value.n != 0))
+        return R_BAD_MESSAGE;
+    return in.n == 0 ? R_OK : R_BAD_MESSAGE;
+}
 
 static enum result signer_walk(struct bytes signers, struct outside *out)
 {
-    struct ber info, version;
+    struct ber info, part;
+    bool found;
 
     if (ber_expect(&signers, DER_SEQUENCE, &info) != R_OK || signers.n != 0)        /* exactly one */
         return R_BAD_MESSAGE;
-    if (ber_expect(&info.value, DER_INTEGER, &version) != R_OK)
+    /* SignerInfo ::= { version, sid, digestAlgorithm, signedAttrs [0] … } */
+    struct bytes in = info.value;
+    if (ber_expect(&in, DER_INTEGER, &part) != R_OK || cms_pointer_take(&in, &out->signer) != R_OK)
         return R_BAD_MESSAGE;
-    return cms_pointer_take(&info.value, &out->signer);
+    if (ber_expect(&in, DER_SEQUENCE, &part) != R_OK ||
+        ber_optional(&in, DER_CONTEXT_CONSTRUCTED(0), &part, &found) != R_OK)
+        return R_BAD_MESSAGE;
+    if (found)
+        out->attributes = part.whole;
+    return R_OK;
 }
 
 static enum result outside_decode(struct bytes der, struct outside *out)
@@ -48,7 +71,7 @@ static enum result outside_decode(struct bytes der, struct outside *out)
         return R_BAD_MESSAGE;
     out->head.p = in.p;
     if (ber_expect(&in, DER_INTEGER, &part) != R_OK || ber_expect(&in, DER_SET, &part) != R_OK ||
-        ber_expect(&in, DER_SEQUENCE, &part) != R_OK)
+        ber_expect(&in, DER_SEQUENCE, &part) != R_OK || content_walk(part.value, out) != R_OK)
         return R_BAD_MESSAGE;
     out->head.n = (size_t)(in.p - out->head.p);
     if (ber_optional(&in, DER_CONTEXT_CONSTRUCTED(0), &part, &found) != R_OK)
@@ -174,12 +197,34 @@ static uint32_t signer_hash(CMS_SignerInfo *signer)
     return evp_hash_from_nid(OBJ_obj2nid(oid));
 }
 
-/* The two attributes that bind the content (RFC 5652 section 5.6). The digest is computed here and once: OpenSSL would compute
- * one for each of digestAlgorithms, as many as the sender cares to list. */
-static bool content_is_bound(const ASN1_OBJECT *type, const struct cms_signed *s)
+static bool digest_is(struct bytes data, uint32_t hash, struct bytes wanted)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
+
+    return evp_digest(data, hash, digest, &n) && bytes_equal(wanted, BYTES(digest, n));
+}
+
+/* What broken encoders take the digest of instead of the content's octets (interop Q37): its own TLV, in DER or as they sent it,
+ * or its pieces with their headers. */
+static bool digest_is_tolerable(const struct ber *sent, const struct cms_signed *s, struct bytes wanted)
+{
+    bool found = false;
+    struct buf tlv;
+
+    buf_init(&tlv, s->content.n + FRAME_SIZE);
+    der_value(&tlv, DER_OCTET_STRING, s->content.p, s->content.n);
+    const struct bytes candidates[] = {buf_bytes(&tlv), sent->whole, sent->value};
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0] && s->content.p != NULL && !tlv.failed && !found; i++)
+        found = digest_is(candidates[i], s->hash, wanted);
+    buf_free(&tlv);
+    return found;
+}
+
+/* The two attributes that bind the content (RFC 5652 section 5.6). The digest is computed here and once: OpenSSL would compute
+ * one for each of digestAlgorithms, as many as the sender cares to list. */
+static bool content_is_bound(const ASN1_OBJECT *type, const struct ber *sent, bool lenient, struct cms_signed *s)
+{
     const struct cms_attribute *wanted_type = attribute_find(&s->attributes, OID_CONTENT_TYPE);
     const struct cms_attribute *wanted_digest = attribute_find(&s->attributes, OID_MESSAGE_DIGEST);
 
@@ -187,7 +232,10 @@ static bool content_is_bound(const ASN1_OBJECT *type, const struct cms_signed *s
         return false;
     if (!bytes_equal(wanted_type->value, BYTES(OBJ_get0_data(type), OBJ_length(type))))
         return false;
-    return evp_digest(s->content, s->hash, digest, &n) && bytes_equal(wanted_digest->value, BYTES(digest, n));
+    if (digest_is(s->content, s->hash, wanted_digest->value))
+        return true;
+    s->lenient = lenient && digest_is_tolerable(sent, s, wanted_digest->value);
+    return s->lenient;
 }
 
 /* rsaEncryption or a signature algorithm with PKCS#1 v1.5; for EC keys ECDSA. */
@@ -205,8 +253,8 @@ static bool algorithm_fits(CMS_SignerInfo *signer, uint32_t kind)
     return nid == (kind == KEY_RSA ? NID_rsaEncryption : NID_X9_62_id_ecPublicKey);
 }
 
-/* What the signature is over: the attributes as a SET, in DER, in the order in which they came, for clients that do not sort them
- * sign them so (interop Q38). */
+/* What the signature is over: the attributes as a SET, in DER and sorted (RFC 5652 section 5.4), whatever tag and order they were
+ * sent with. */
 static enum result attributes_encode(const CMS_SignerInfo *signer, size_t limit, struct buf *out)
 {
     struct buf b;
@@ -222,23 +270,42 @@ static enum result attributes_encode(const CMS_SignerInfo *signer, size_t limit,
             buf_append(&b, der, (size_t)n);
         OPENSSL_free(der);
     }
-    der_value(out, DER_SET, b.p, b.n);
+    size_t set = der_open(out, DER_SET);
+    der_sorted(out, buf_bytes(&b));
+    der_close(out, set);
     enum result r = b.failed ? buf_result(&b) : buf_result(out);
     buf_free(&b);
     return r;
 }
 
-static bool signature_verifies(CMS_SignerInfo *signer, size_t limit, const struct cms_signed *s)
+static bool signature_verifies(CMS_SignerInfo *signer, const struct outside *o, bool lenient, struct cms_signed *s)
 {
     struct buf attributes;
     const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(signer);
     struct bytes signature = BYTES(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
 
-    buf_init(&attributes, limit + FRAME_SIZE);
-    bool right = attributes_encode(signer, limit, &attributes) == R_OK &&
+    buf_init(&attributes, o->signers.n + FRAME_SIZE);
+    bool right = attributes_encode(signer, o->signers.n, &attributes) == R_OK &&
                  evp_verify(&s->signer_key, s->hash, buf_bytes(&attributes), signature) == R_OK;
+    if (!right && lenient && o->attributes.n != 0) {
+        /* clients that do not sort sign what they send (interop Q38) */
+        buf_reset(&attributes);
+        buf_byte(&attributes, DER_SET);
+        buf_append(&attributes, o->attributes.p + 1, o->attributes.n - 1);
+        right = !attributes.failed && evp_verify(&s->signer_key, s->hash, buf_bytes(&attributes), signature) == R_OK;
+        s->lenient = s->lenient || right;
+    }
     buf_free(&attributes);
     return right;
+}
+
+static void signature_judge(CMS_ContentInfo *cms, CMS_SignerInfo *signer, const struct outside *o, bool lenient,
+                            struct cms_signed *s)
+{
+    s->verified = s->hash != HASH_OTHER && algorithm_fits(signer, s->signer_key.kind) &&
+                  content_is_bound(CMS_get0_eContentType(cms), &o->content, lenient, s) &&
+                  signature_verifies(signer, o, lenient, s);
+    s->lenient = s->lenient && s->verified;
 }
 
 /* ---- all of it ---- */
@@ -278,7 +345,7 @@ static enum result signer_decode(const struct outside *o, struct arena *a, struc
     return R_OK;
 }
 
-enum result cms_open_signed(struct bytes der, struct arena *a, struct cms_signed *out)
+enum result cms_open_signed(struct bytes der, bool lenient, struct arena *a, struct cms_signed *out)
 {
     struct cms_signed s = {.hash = HASH_OTHER, .signer_key.kind = KEY_OTHER};
     struct outside o = {0};
@@ -299,8 +366,8 @@ enum result cms_open_signed(struct bytes der, struct arena *a, struct cms_signed
         r = attributes_decode(signer, a, &s.attributes);
     if (r == R_OK) {
         s.hash = signer_hash(signer);
-        s.verified = s.hash != HASH_OTHER && content_is_bound(CMS_get0_eContentType(cms), &s) &&
-                     algorithm_fits(signer, s.signer_key.kind) && signature_verifies(signer, der.n, &s);
+        s.ber = ber_is_loose(der);
+        signature_judge(cms, signer, &o, lenient, &s);
         *out = s;
     }
     CMS_ContentInfo_free(cms);

@@ -25,8 +25,8 @@ bool evp_key_is_bounded(const struct public_key *k);
  * key. Freed by the caller with EVP_PKEY_free. OpenSSL's error queue is left empty. */
 EVP_PKEY *evp_key_decode(const struct public_key *k);
 /* Does the signature over data verify with that key: RSA PKCS#1 v1.5 or ECDSA, by the key's kind, with SHA-1, SHA-2 or, in the
- * legacy context, MD5? Which hash may be taken is the caller's to say. R_SIGNATURE_FAILED where it does not, for any reason, a key
- * that is not bounded among them; R_NO_MEMORY. OpenSSL's error queue is left empty. */
+ * legacy context, MD5? Which hash may be taken is the caller's to say. R_SIGNATURE_FAILED where it does not, for any reason, a
+ * key that is not bounded among them; R_NO_MEMORY. OpenSSL's error queue is left empty. */
 enum result evp_verify(const struct public_key *k, uint32_t hash, struct bytes data, struct bytes signature);
 /* Logs what failed together with OpenSSL's reason, empties OpenSSL's error queue, and gives r back. For what ought not to
  * fail; a stranger's bad input is not a fault of ours. */

@@ -1,8 +1,8 @@
 /*
  * issuer_serial: the contents by which a SCEP client names a certificate or a request (RFC 8894 sections 3.3.3 and 3.3.4).
  *
- * DER to the last byte. The names are not decoded here, only delimited: they are for name_der_match, which reads what it compares.
- * Which certificate is meant, and whether the client may have it, is decided elsewhere.
+ * DER to the last byte. The names are not decoded here, only delimited: they are for name_der_match, which reads what it
+ * compares. Which certificate is meant, and whether the client may have it, is decided elsewhere.
  */
 #ifndef CHANCERY_CODEC_ISSUER_SERIAL_H
 #define CHANCERY_CODEC_ISSUER_SERIAL_H
@@ -14,8 +14,8 @@ struct issuer_serial {
     struct bytes serial;           /* content octets of the INTEGER, sign octet dropped, at most LIMIT_SERIAL */
 };
 
-/* IssuerAndSerialNumber (RFC 5652 section 10.2.4), what GetCert and GetCRL carry. The slices point into der. R_BAD_MESSAGE where it
- * is anything else: a negative serial among it, for no CA of ours has one. */
+/* IssuerAndSerialNumber (RFC 5652 section 10.2.4), what GetCert and GetCRL carry. The slices point into der. R_BAD_MESSAGE where
+ * it is anything else: a negative serial among it, for no CA of ours has one. */
 enum result issuer_serial_decode(struct bytes der, struct issuer_serial *out);
 /* IssuerAndSubject ::= SEQUENCE { issuer Name, subject Name }, what CertPoll carries; both as whole DER. The same manners. */
 enum result issuer_subject_decode(struct bytes der, struct bytes *issuer, struct bytes *subject);

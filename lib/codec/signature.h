@@ -2,8 +2,8 @@
  * signature: SEQUENCE { to be signed, algorithm, BIT STRING }, the outside of certificates, requests and CRLs (RFC 5280
  * section 4.1.1), and checking it with somebody's public key. For the files of this folder.
  *
- * RSA PKCS#1 v1.5 and ECDSA, with SHA-2 and, where asked for, SHA-1 and MD5. RSASSA-PSS and EdDSA are read as HASH_OTHER and never
- * verify.
+ * RSA PKCS#1 v1.5 and ECDSA, with SHA-2 and, where asked for, SHA-1 and MD5. RSASSA-PSS and EdDSA are read as HASH_OTHER and
+ * never verify.
  */
 #ifndef CHANCERY_CODEC_SIGNATURE_H
 #define CHANCERY_CODEC_SIGNATURE_H
@@ -24,7 +24,7 @@ enum result signature_algorithm(struct bytes algorithm, uint32_t *kind, uint32_t
  * or simply wrong. */
 enum hashes_taken {
     HASHES_SHA2,                   /* certificates, CRLs */
-    HASHES_ANY,                    /* also SHA-1 and MD5: proof of possession, which a client makes for itself (old ones: interop Q39) */
+    HASHES_ANY,                    /* also SHA-1 and MD5: what a client signs for itself (old ones: interop Q39) */
 };
 enum result signed_verify(const struct signed_parts *s, const struct public_key *k, enum hashes_taken taken);
 

@@ -53,7 +53,7 @@ static enum message_type type_decode(const struct cms_attribute *attribute)
 enum result message_decode(struct bytes der, struct arena *a, struct message *out)
 {
     struct message m = {.type = MESSAGE_OTHER};
-    enum result r = cms_open_signed(der, a, &m.signed_data);
+    enum result r = cms_open_signed(der, false, a, &m.signed_data);
 
     if (r != R_OK)
         return r;

@@ -105,7 +105,7 @@ Test(cms, messages_of_openssl_are_read)
         const char *why = cases[i].why;
         struct cms_signed s;
         struct bytes der = message_make(cases[i].p, cases[i].md, cases[i].flags);
-        cr_assert_eq(cms_open_signed(der, &arena, &s), R_OK, "%s", why);
+        cr_assert_eq(cms_open_signed(der, false, &arena, &s), R_OK, "%s", why);
         cr_expect_eq(s.verified, cases[i].verified, "%s", why);
         cr_expect_eq(s.hash, cases[i].hash, "%s", why);
         cr_expect(bytes_equal(s.content, bytes_of_text(CONTENT)), "%s", why);
@@ -147,7 +147,7 @@ Test(cms, keys_that_are_not_calculated_with)
         struct cms_signed s;
         struct peer p = peer_make(cases[i].key, "odd", "22");
         struct bytes der = message_make(&p, EVP_sha256(), 0);
-        cr_assert_eq(cms_open_signed(der, &arena, &s), R_OK, "%s", cases[i].why);
+        cr_assert_eq(cms_open_signed(der, false, &arena, &s), R_OK, "%s", cases[i].why);
         cr_expect_eq(s.verified, cases[i].verified, "%s", cases[i].why);
         peer_free(&p);
     }
@@ -158,10 +158,10 @@ Test(cms, content_absent_and_empty)
     struct cms_signed s;
 
     struct bytes der = message_end(message_begin(&rsa, EVP_sha256(), CMS_DETACHED), bytes_of_text(""));
-    cr_assert_eq(cms_open_signed(der, &arena, &s), R_OK);
+    cr_assert_eq(cms_open_signed(der, false, &arena, &s), R_OK);
     cr_expect(s.content.p == NULL && s.verified, "absent");
     der = message_end(message_begin(&rsa, EVP_sha256(), 0), bytes_of_text(""));
-    cr_assert_eq(cms_open_signed(der, &arena, &s), R_OK);
+    cr_assert_eq(cms_open_signed(der, false, &arena, &s), R_OK);
     cr_expect(s.content.p != NULL && s.content.n == 0 && s.verified, "empty");
 }
 
@@ -174,12 +174,12 @@ Test(cms, indefinite_lengths_and_content_in_pieces)
     struct bytes all = BYTES(content, 30000);
     struct bytes der = cms_taken_as_stream(message_begin(&rsa, EVP_sha256(), 0), all, CMS_BINARY);
     cr_assert(der.p[1] == 0x80, "the message begins with an indefinite length");
-    cr_assert_eq(cms_open_signed(der, &arena, &s), R_OK);
+    cr_assert_eq(cms_open_signed(der, false, &arena, &s), R_OK);
     cr_expect(s.verified);
     cr_expect(bytes_equal(s.content, all));
     for (size_t n = 0; n < der.n; n += n < 200 || n > der.n - 2500 ? 1 : 97) {
         uint8_t *cut = alone(der, n);
-        cr_expect_eq(cms_open_signed(BYTES(cut, n), &arena, &s), R_BAD_MESSAGE, "%zu bytes", n);
+        cr_expect_eq(cms_open_signed(BYTES(cut, n), false, &arena, &s), R_BAD_MESSAGE, "%zu bytes", n);
         free(cut);
     }
 }
@@ -245,7 +245,7 @@ Test(cms, structures_that_are_refused)
         {BYTES_NONE, R_BAD_MESSAGE, "none"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        cr_expect_eq(cms_open_signed(cases[i].der, &arena, &s), cases[i].r, "%s", cases[i].why);
+        cr_expect_eq(cms_open_signed(cases[i].der, false, &arena, &s), cases[i].r, "%s", cases[i].why);
     buf_free(&degenerate);
     peer_free(&other);
 }
@@ -276,7 +276,7 @@ Test(cms, what_was_changed_is_read_but_not_verified)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cms_signed s;
-        cr_assert_eq(cms_open_signed(cases[i].der, &arena, &s), R_OK, "%s", cases[i].why);
+        cr_assert_eq(cms_open_signed(cases[i].der, false, &arena, &s), R_OK, "%s", cases[i].why);
         cr_expect_not(s.verified, "%s", cases[i].why);
         cr_expect_not_null(attribute(&s, OID_TRANSACTION_ID), "%s", cases[i].why);
     }
@@ -291,12 +291,12 @@ Test(cms, the_signers_certificate_is_found_among_others)
     CMS_add1_cert(cms, twin.certificate);
     CMS_add1_cert(cms, ec.certificate);
     CMS_add1_signer(cms, rsa.certificate, rsa.key, EVP_sha256(), CMS_BINARY | CMS_PARTIAL);
-    cr_assert_eq(cms_open_signed(message_end(cms, bytes_of_text(CONTENT)), &arena, &s), R_OK);
+    cr_assert_eq(cms_open_signed(message_end(cms, bytes_of_text(CONTENT)), false, &arena, &s), R_OK);
     cr_expect(s.verified && bytes_equal(s.signer_certificate, rsa.der), "the issuer is the same, the serial decides");
     cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_BINARY | CMS_PARTIAL);
     CMS_add1_cert(cms, twin.certificate);
     CMS_add1_signer(cms, rsa.certificate, rsa.key, EVP_sha256(), CMS_BINARY | CMS_PARTIAL | CMS_NOCERTS);
-    cr_assert_eq(cms_open_signed(message_end(cms, bytes_of_text(CONTENT)), &arena, &s), R_OK);
+    cr_assert_eq(cms_open_signed(message_end(cms, bytes_of_text(CONTENT)), false, &arena, &s), R_OK);
     cr_expect(!s.verified && s.signer_certificate.p == NULL, "another's certificate does not do");
     peer_free(&twin);
 }
@@ -309,14 +309,14 @@ Test(cms, cut_or_odd_bytes_never_crash)
 
     for (size_t n = 0; n < der.n; n++) {
         uint8_t *cut = alone(der, n);
-        cr_expect_eq(cms_open_signed(BYTES(cut, n), &arena, &s), R_BAD_MESSAGE, "%zu bytes", n);
+        cr_expect_eq(cms_open_signed(BYTES(cut, n), false, &arena, &s), R_BAD_MESSAGE, "%zu bytes", n);
         free(cut);
     }
     for (size_t i = 0; i < der.n; i++) {
         uint8_t *odd = alone(der, der.n);
         odd[i] ^= (uint8_t)(1 << (i % 8));
         arena_init(&small, 65536);
-        if (cms_open_signed(BYTES(odd, der.n), &small, &s) == R_OK && s.verified)
+        if (cms_open_signed(BYTES(odd, der.n), false, &small, &s) == R_OK && s.verified)
             cr_expect(bytes_equal(s.content, bytes_of_text(CONTENT)), "byte %zu", i);
         arena_free(&small);
         free(odd);
@@ -390,7 +390,7 @@ Test(cms, what_was_signed_reads_back)
     struct cms_signed s;
 
     cr_assert_eq(cms_sign(bytes_of_text(CONTENT), &REPLY, key, HASH_SHA256, &rsa.der, 1, &arena, &der), R_OK);
-    cr_assert_eq(cms_open_signed(der, &arena, &s), R_OK);
+    cr_assert_eq(cms_open_signed(der, false, &arena, &s), R_OK);
     cr_expect(s.verified && bytes_equal(s.content, bytes_of_text(CONTENT)));
     for (size_t i = 0; i < 3; i++) {
         const struct cms_attribute *item = attribute(&s, reply[i].oid);
