@@ -12,7 +12,7 @@
 
 #include "lib/codec/x509.h"
 
-enum cipher { CIPHER_AES128, CIPHER_AES192, CIPHER_AES256, CIPHER_DES3, CIPHER_OTHER };     /* CBC */
+enum cipher { CIPHER_AES128, CIPHER_AES192, CIPHER_AES256, CIPHER_DES3, CIPHER_DES, CIPHER_OTHER };     /* CBC */
 const char *cipher_name(uint32_t cipher);                                                  /* "AES-128-CBC" */
 
 /* A signed attribute with exactly one value. */
@@ -55,6 +55,9 @@ void cms_key_free(struct cms_key *k);
 struct cms_envelope {
     uint32_t cipher;
     bool oaep;                     /* of the recipient found, else of the first */
+    uint32_t oaep_hash;            /* with OAEP the weaker of its digest and its mask's, from SHA-512 down to SHA-1, MD5, others;
+                                    * one that is not named is SHA-1 (RFC 4055 section 4.1). HASH_OTHER where the parameters are
+                                    * malformed, and without OAEP */
     uint32_t recipients;
 };
 /* Reads the envelope's outside only: which cipher, which recipients. match: index into certificates (by issuer and serial, the
@@ -64,11 +67,14 @@ enum result cms_envelope_peek(struct bytes der, const struct bytes *certificates
                               int *match);
 /* Decrypts with that one key: the recipient that points at its certificate, or the first where none does, so that the caller
  * can try its keys. Every failure is R_BAD_MESSAGE and takes the same way: a wrong key may also give garbage. Content is in
- * the arena. */
+ * the arena. R_BAD_MESSAGE before any key is used: CIPHER_OTHER; CIPHER_DES where legacy algorithms are not to be had
+ * (lib/codec/legacy.h); OAEP where a digest is none of SHA-1, SHA-256, SHA-384 and SHA-512, where there is a label, or where the
+ * parameters are missing or malformed. Whether DES or OAEP is allowed at all, the caller judges. */
 enum result cms_envelope_open(struct bytes der, const struct cms_key *k, struct arena *a, struct bytes *content);
 
 /* EnvelopedData of content for the recipient certificate (KeyTrans, issuer and serial), PKCS#1 v1.5. Any RSA certificate of
- * 1024 to 4096 bits will do; R_BAD_ALG for another key or CIPHER_OTHER, R_BAD_INPUT where it is no certificate. */
+ * 1024 to 4096 bits will do; R_BAD_ALG for another key, CIPHER_OTHER, or CIPHER_DES where legacy algorithms are not to be had;
+ * R_BAD_INPUT where it is no certificate. */
 enum result cms_seal(struct bytes content, struct bytes recipient, uint32_t cipher, struct arena *a, struct bytes *der);
 /* SignedData over content (NULL .p: empty content, which is written as an empty OCTET STRING) with these attributes besides
  * contentType, messageDigest, signingTime (this host's clock); the signature algorithm is written as rsaEncryption (interop

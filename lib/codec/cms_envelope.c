@@ -11,7 +11,8 @@
 
 struct recipient {
     struct cms_pointer pointer;
-    bool oaep;
+    bool is_oaep;
+    struct cms_oaep oaep;           /* where it is */
 };
 
 struct outside {
@@ -31,7 +32,8 @@ static enum result recipient_decode(struct bytes in, struct recipient *out)
         return R_BAD_MESSAGE;
     if (ber_expect(&in, DER_SEQUENCE, &part) != R_OK || ber_expect(&part.value, DER_OID, &oid) != R_OK)
         return R_BAD_MESSAGE;
-    out->oaep = bytes_equal(oid.value, cms_oid_rsaes_oaep);
+    out->is_oaep = bytes_equal(oid.value, cms_oid_rsaes_oaep);
+    out->oaep = out->is_oaep ? cms_oaep_decode(part.value) : (struct cms_oaep){HASH_OTHER, false};
     return R_OK;
 }
 
@@ -114,7 +116,8 @@ enum result cms_envelope_peek(struct bytes der, const struct bytes *certificates
             *match = (int)i;
         }
     }
-    *out = (struct cms_envelope){o.cipher, o.recipients[*match >= 0 ? first : 0].oaep, o.count};
+    const struct recipient *found = &o.recipients[*match >= 0 ? first : 0];
+    *out = (struct cms_envelope){o.cipher, found->is_oaep, found->oaep.hash, o.count};
     return R_OK;
 }
 
@@ -129,23 +132,41 @@ static enum result content_copy(BIO *memory, struct arena *a, struct bytes *out)
     return out->p != NULL ? R_OK : R_NO_MEMORY;
 }
 
+/* The whole message, for decrypting in that library context; NULL where it is none. */
+static CMS_ContentInfo *envelope_decode(struct bytes der, OSSL_LIB_CTX *library)
+{
+    const unsigned char *p = der.p;
+    CMS_ContentInfo *cms = CMS_ContentInfo_new_ex(library, NULL);
+
+    if (cms == NULL || d2i_CMS_ContentInfo(&cms, &p, (long)der.n) == NULL)      /* which frees it */
+        return NULL;
+    if (p == der.p + der.n && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_enveloped)
+        return cms;
+    CMS_ContentInfo_free(cms);
+    return NULL;
+}
+
 enum result cms_envelope_open(struct bytes der, const struct cms_key *k, struct arena *a, struct bytes *content)
 {
     enum result r = R_BAD_MESSAGE;
     struct outside o = {0};
     BIO *plain = NULL;
-    const unsigned char *p = der.p;
 
-    if (outside_decode(der, &o) != R_OK || o.cipher == CIPHER_OTHER)
+    if (outside_decode(der, &o) != R_OK)
         return R_BAD_MESSAGE;
+    const struct cms_cipher *cipher = cms_cipher_find(o.cipher);
     int index = recipient_find(&o, &k->identity);
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)der.n);
-    if (cms == NULL || p != der.p + der.n || OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_enveloped)
+    if (index < 0)
+        index = 0;
+    if (cipher == NULL || cipher->evp() == NULL || (o.recipients[index].is_oaep && !o.recipients[index].oaep.opens))
+        return R_BAD_MESSAGE;
+    CMS_ContentInfo *cms = envelope_decode(der, cipher->library != NULL ? cipher->library() : NULL);
+    if (cms == NULL)
         goto out;
     STACK_OF(CMS_RecipientInfo) *recipients = CMS_get0_RecipientInfos(cms);
     if (sk_CMS_RecipientInfo_num(recipients) != (int)o.count)
         goto out;
-    CMS_RecipientInfo *recipient = sk_CMS_RecipientInfo_value(recipients, index >= 0 ? index : 0);
+    CMS_RecipientInfo *recipient = sk_CMS_RecipientInfo_value(recipients, index);
     plain = BIO_new(BIO_s_mem());
     if (plain == NULL || EVP_PKEY_up_ref(k->key) != 1)
         goto out;

@@ -35,10 +35,26 @@ struct cms_key {
 struct cms_cipher {
     const char *name;
     struct bytes oid;              /* content octets */
-    const EVP_CIPHER *(*evp)(void);
+    const EVP_CIPHER *(*evp)(void);    /* may give NULL: DES where the legacy provider is not to be had */
+    OSSL_LIB_CTX *(*library)(void);    /* the context to decrypt in; NULL for the default one */
 };
 /* NULL for CIPHER_OTHER. */
 const struct cms_cipher *cms_cipher_find(uint32_t cipher);
+
+struct cms_digest {
+    struct bytes oid;              /* content octets */
+    bool null;                     /* parameters: NULL with SHA-1 and MD5, absent with SHA-2 (RFC 5754 section 2) */
+};
+/* NULL for HASH_OTHER. */
+const struct cms_digest *cms_digest_find(uint32_t hash);
+uint32_t cms_hash_find(struct bytes oid);      /* HASH_OTHER where it is none of ours */
+
+/* RSAES-OAEP's parameters (RFC 4055 section 4.1), by walking them. */
+struct cms_oaep {
+    uint32_t hash;                 /* the weaker of the digest and the one of the mask */
+    bool opens;                    /* parameters as they must be, both of them SHA-1 or SHA-2, the mask MGF1, the label empty */
+};
+struct cms_oaep cms_oaep_decode(struct bytes parameters);
 
 /* Content octets of OIDs. */
 extern const struct bytes cms_oid_data, cms_oid_signed_data, cms_oid_enveloped_data, cms_oid_rsa_encryption, cms_oid_rsaes_oaep;

@@ -63,17 +63,17 @@ struct sealing {
     size_t wrapped_size;
 };
 
-static enum result content_encrypt(const struct cms_cipher *cipher, struct bytes content, struct sealing *s, struct buf *out)
+static enum result content_encrypt(const EVP_CIPHER *cipher, struct bytes content, struct sealing *s, struct buf *out)
 {
     int n = 0, last = 0;
     bool done = false;
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     uint8_t *room = content.n <= INT_MAX / 2 ? buf_space(out, content.n + EVP_MAX_BLOCK_LENGTH) : NULL;
 
-    s->key_size = (size_t)EVP_CIPHER_get_key_length(cipher->evp());
-    s->iv_size = (size_t)EVP_CIPHER_get_iv_length(cipher->evp());
+    s->key_size = (size_t)EVP_CIPHER_get_key_length(cipher);
+    s->iv_size = (size_t)EVP_CIPHER_get_iv_length(cipher);
     /* rand_key, not random bytes: it gives DES keys their parity */
-    if (c != NULL && room != NULL && EVP_EncryptInit_ex(c, cipher->evp(), NULL, NULL, NULL) == 1 &&
+    if (c != NULL && room != NULL && EVP_EncryptInit_ex(c, cipher, NULL, NULL, NULL) == 1 &&
         EVP_CIPHER_CTX_rand_key(c, s->key) == 1 && random_bytes(s->iv, s->iv_size) == R_OK &&
         EVP_EncryptInit_ex(c, NULL, NULL, s->key, s->iv) == 1)
         done = (content.n == 0 || EVP_EncryptUpdate(c, room, &n, content.p, (int)content.n) == 1) &&
@@ -135,14 +135,15 @@ enum result cms_seal(struct bytes content, struct bytes recipient, uint32_t ciph
     struct sealing s;
     struct buf encrypted, out;
     const struct cms_cipher *c = cms_cipher_find(cipher);
+    const EVP_CIPHER *evp = c != NULL ? c->evp() : NULL;
 
-    if (c == NULL)
+    if (evp == NULL)
         return R_BAD_ALG;
     if (cms_identity_decode(recipient, &identity) != R_OK || public_key_decode(identity.spki, &public) != R_OK)
         return R_BAD_INPUT;
     buf_init(&encrypted, content.n + EVP_MAX_BLOCK_LENGTH);
     buf_init(&out, content.n + identity.issuer.n + FRAME_SIZE);
-    enum result r = content_encrypt(c, content, &s, &encrypted);
+    enum result r = content_encrypt(evp, content, &s, &encrypted);
     if (r == R_OK)
         r = key_wrap(&public, &s);
     if (r == R_OK) {
@@ -157,22 +158,13 @@ enum result cms_seal(struct bytes content, struct bytes recipient, uint32_t ciph
 
 /* ---- SignedData ---- */
 
-static const struct digest {
-    struct bytes oid;
-    bool null;                      /* parameters: NULL with SHA-1, absent with SHA-2 (RFC 5754 section 2) */
-} digests[] = {
-    [HASH_SHA256] = {BYTES("\x60\x86\x48\x01\x65\x03\x04\x02\x01", 9), false},
-    [HASH_SHA384] = {BYTES("\x60\x86\x48\x01\x65\x03\x04\x02\x02", 9), false},
-    [HASH_SHA512] = {BYTES("\x60\x86\x48\x01\x65\x03\x04\x02\x03", 9), false},
-    [HASH_SHA1] = {BYTES("\x2b\x0e\x03\x02\x1a", 5), true},
-};
-
 static void digest_algorithm_put(struct buf *b, uint32_t hash)
 {
+    const struct cms_digest *digest = cms_digest_find(hash);
     size_t algorithm = der_open(b, DER_SEQUENCE);
 
-    oid_put(b, digests[hash].oid);
-    if (digests[hash].null)
+    oid_put(b, digest->oid);
+    if (digest->null)
         der_value(b, DER_NULL, NULL, 0);
     der_close(b, algorithm);
 }
@@ -310,7 +302,7 @@ enum result cms_sign(struct bytes content, const struct cms_attributes *attribut
     size_t signature_size = sizeof signature;
     struct buf encoded, out;
 
-    if (hash >= sizeof digests / sizeof digests[0])
+    if (evp_hash(hash) == NULL)                             /* MD5 among them: it is read, never written */
         return R_BAD_ALG;
     if (EVP_Digest(content.p != NULL ? content.p : digest, content.n, digest, &digest_size, evp_hash(hash), NULL) != 1)
         return evp_fault("digest a message", R_INTERNAL);

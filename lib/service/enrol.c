@@ -81,7 +81,7 @@ static enum result story_algorithms(struct story *s)
         return refuse(s, R_BAD_MESSAGE, "the message's digest algorithm");
     if (!s->addressed)
         return refuse(s, R_BAD_MESSAGE, "no EnvelopedData inside");
-    return s->envelope.cipher < CIPHER_OTHER ? R_OK : refuse(s, R_BAD_MESSAGE, "the envelope's cipher");
+    return s->envelope.cipher < CIPHER_DES ? R_OK : refuse(s, R_BAD_MESSAGE, "the envelope's cipher");
 }
 
 /* A generation that is not known yet may have been made a moment ago. */

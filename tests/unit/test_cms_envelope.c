@@ -1,9 +1,11 @@
-/* The inner layer: cms_envelope_peek, cms_envelope_open, cms_seal. */
+/* The inner layer: cms_envelope_peek, cms_envelope_open, cms_seal. RSAES-OAEP is in test_cms_oaep.c. */
 #include "tests/unit/cms_fixture.h"
 
-#include <openssl/rsa.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/base/limits.h"
+#include "lib/codec/legacy.h"
 
 #define CONTENT "a certification request, with a challenge in it"
 
@@ -73,13 +75,12 @@ static struct bytes envelope_make(const EVP_CIPHER *cipher, X509 *certificate, u
     return envelope_end(cms);
 }
 
-static struct bytes envelope_oaep(const EVP_MD *md)
+static struct bytes envelope_des(void)
 {
-    CMS_ContentInfo *cms = envelope_begin(EVP_aes_128_cbc());
-    EVP_PKEY_CTX *c = CMS_RecipientInfo_get0_pkey_ctx(recipient_add(cms, ra.certificate, CMS_KEY_PARAM));
+    CMS_ContentInfo *cms = CMS_encrypt_ex(NULL, NULL, legacy_des_cbc(), CMS_BINARY | CMS_PARTIAL, legacy_context(), NULL);
 
-    cr_assert_eq(EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_OAEP_PADDING), 1);
-    cr_assert_eq(EVP_PKEY_CTX_set_rsa_oaep_md(c, md), 1);
+    cr_assert_not_null(cms);
+    recipient_add(cms, ra.certificate, 0);
     return envelope_end(cms);
 }
 
@@ -173,8 +174,7 @@ Test(cms_envelope, what_openssl_sealed_is_seen_and_opened)
         {envelope_make(EVP_aes_192_cbc(), ra.certificate, 0), CIPHER_AES192, 1, false, 1, "AES-192"},
         {envelope_make(EVP_aes_256_cbc(), ra.certificate, 0), CIPHER_AES256, 1, false, 1, "AES-256"},
         {envelope_make(EVP_des_ede3_cbc(), ra.certificate, 0), CIPHER_DES3, 1, false, 1, "3DES"},
-        {envelope_oaep(EVP_sha1()), CIPHER_AES128, 1, true, 1, "RSAES-OAEP with SHA-1: Windows"},
-        {envelope_oaep(EVP_sha256()), CIPHER_AES128, 1, true, 1, "RSAES-OAEP with SHA-256"},
+        {envelope_des(), CIPHER_DES, 1, false, 1, "single DES (Q39)"},
         {envelope_stream(), CIPHER_AES256, 1, false, 1, "indefinite lengths"},
         {envelope_for(1), CIPHER_AES128, 2, false, 0, "two recipients: the first of them counts"},
         {envelope_make(EVP_aes_128_cbc(), ra.certificate, CMS_USE_KEYID), CIPHER_AES128, 1, false, 1, "by key identifier"},
@@ -364,7 +364,7 @@ Test(cms_envelope, a_wrong_key_gives_nothing_that_is_right)
 
 Test(cms_envelope, cut_or_odd_bytes_never_crash)
 {
-    const struct bytes envelopes[] = {envelope_make(EVP_des_ede3_cbc(), ra.certificate, 0), envelope_stream()};
+    const struct bytes envelopes[] = {envelope_des(), envelope_stream()};
 
     for (size_t i = 0; i < 2; i++) {
         struct bytes der = envelopes[i], plain;
@@ -386,6 +386,35 @@ Test(cms_envelope, cut_or_odd_bytes_never_crash)
     }
 }
 
+/* The message was made where the provider was there: by our own child, so that this process has not loaded it. */
+Test(cms_envelope, single_des_where_the_legacy_provider_is_missing)
+{
+    static uint8_t room[4096];
+    struct bytes der, plain = BYTES_NONE;
+    struct cms_envelope e;
+    int match, ends[2];
+
+    cr_assert_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        der = envelope_des();
+        _exit(write(ends[1], der.p, der.n) == (ssize_t)der.n ? 0 : 1);
+    }
+    close(ends[1]);
+    size_t n = 0;
+    for (ssize_t got; (got = read(ends[0], room + n, sizeof room - n)) > 0;)
+        n += (size_t)got;
+    close(ends[0]);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_eq(setenv("OPENSSL_MODULES", "/nonexistent", 1), 0);
+    cr_assert_eq(cms_envelope_peek(BYTES(room, n), &ra.der, 1, &e, &match), R_OK);
+    cr_expect(e.cipher == CIPHER_DES && match == 0, "it is still told what it is");
+    cr_expect_eq(cms_envelope_open(BYTES(room, n), key, &arena, &plain), R_BAD_MESSAGE);
+    cr_expect_null(plain.p);
+    cr_expect_eq(cms_seal(content(), ra.der, CIPHER_DES, &arena, &der), R_BAD_ALG);
+    cr_expect_eq(cms_seal(content(), ra.der, CIPHER_DES3, &arena, &der), R_OK, "all else goes on");
+}
+
 /* ---- sealing ---- */
 
 Test(cms_envelope, openssl_opens_what_was_sealed)
@@ -397,6 +426,7 @@ Test(cms_envelope, openssl_opens_what_was_sealed)
         {content(), &ra, CIPHER_AES192, "AES-192"},
         {content(), &ra, CIPHER_AES256, "AES-256"},
         {content(), &ra, CIPHER_DES3, "3DES"},
+        {content(), &ra, CIPHER_DES, "single DES"},
         {content(), &small, CIPHER_AES128, "RSA-1024"},
         {content(), &large, CIPHER_AES256, "RSA-3072"},
         {BYTES("0123456789abcdef", 16), &ra, CIPHER_AES128, "a whole block"},
@@ -410,8 +440,8 @@ Test(cms_envelope, openssl_opens_what_was_sealed)
         int match;
         cr_assert_eq(cms_seal(cases[i].content, cases[i].p->der, cases[i].cipher, &arena, &der), R_OK, "%s", why);
         const unsigned char *p = der.p;
-        CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)der.n);
-        cr_assert(cms != NULL && p == der.p + der.n, "%s", why);
+        CMS_ContentInfo *cms = CMS_ContentInfo_new_ex(cases[i].cipher == CIPHER_DES ? legacy_context() : NULL, NULL);
+        cr_assert(d2i_CMS_ContentInfo(&cms, &p, (long)der.n) != NULL && p == der.p + der.n, "%s", why);
         BIO *out = BIO_new(BIO_s_mem());
         cr_expect_eq(CMS_decrypt(cms, cases[i].p->key, cases[i].p->certificate, NULL, out, CMS_BINARY), 1, "%s", why);
         char *plain;
@@ -459,7 +489,7 @@ Test(cms_envelope, cipher_names)
 {
     static const struct { uint32_t cipher; const char *name; } cases[] = {
         {CIPHER_AES128, "AES-128-CBC"}, {CIPHER_AES192, "AES-192-CBC"}, {CIPHER_AES256, "AES-256-CBC"},
-        {CIPHER_DES3, "DES-EDE3-CBC"}, {CIPHER_OTHER, "other"}, {99, "other"},
+        {CIPHER_DES3, "DES-EDE3-CBC"}, {CIPHER_DES, "DES-CBC"}, {CIPHER_OTHER, "other"}, {99, "other"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_expect_str_eq(cipher_name(cases[i].cipher), cases[i].name);

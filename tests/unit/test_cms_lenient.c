@@ -1,11 +1,10 @@
 /* Signed messages as odd and old encoders write them: BER, attributes not in order, digests of the wrong bytes, MD5. */
-#include "tests/unit/cms_fixture.h"
+#include "tests/unit/cms_made.h"
 
 #include "lib/codec/ber.h"
 
 #define CONTENT_BYTES 300           /* lengths in long form */
 #define PIECE 128
-#define MESSAGE_BYTES 65536
 #define CONSTRUCTED 0x20
 
 static struct peer rsa;
@@ -30,7 +29,6 @@ TestSuite(cms_lenient, .init = setup, .fini = teardown);
 
 /* ---- an encoder that does as told ---- */
 
-enum length { DEFINITE, INDEFINITE };
 enum form { WHOLE, PIECES, STREAM, EMPTY, ABSENT };             /* of the content; STREAM: pieces with an indefinite length */
 enum digested { OCTETS, OWN_TLV, SENT_TLV, SENT_VALUE, OTHER_BYTES };
 enum order { SORTED, REVERSED };
@@ -45,48 +43,8 @@ struct recipe {
     uint32_t hash;
 };
 
-static struct bytes kept(struct buf *b)
-{
-    cr_assert_not(b->failed);
-    struct bytes copy = arena_bytes(&arena, buf_bytes(b));
-    buf_free(b);
-    return copy;
-}
-
-static struct bytes tlv(int tag, enum length length, struct bytes value)
-{
-    struct buf b;
-
-    buf_init(&b, MESSAGE_BYTES);
-    if (length == DEFINITE) {
-        der_value(&b, tag, value.p, value.n);
-    } else {
-        buf_append(&b, (const uint8_t[]){(uint8_t)tag, 0x80}, 2);
-        der_raw(&b, value);
-        buf_append(&b, "\0\0", 2);
-    }
-    return kept(&b);
-}
-
-static struct bytes joined(const struct bytes *parts, size_t count)
-{
-    struct buf b;
-
-    buf_init(&b, MESSAGE_BYTES);
-    for (size_t i = 0; i < count; i++)
-        der_raw(&b, parts[i]);
-    return kept(&b);
-}
-
-#define JOINED(...) \
-    joined((const struct bytes[]){__VA_ARGS__}, sizeof (const struct bytes[]){__VA_ARGS__} / sizeof(struct bytes))
-#define SEQUENCE(...) tlv(DER_SEQUENCE, DEFINITE, JOINED(__VA_ARGS__))
-#define HEX(text) BYTES(text, sizeof text - 1)
-
 #define INTEGER_1 HEX("\x02\x01\x01")
-#define OID_OF_DATA HEX("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01")
 #define OID_OF_SIGNED_DATA HEX("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02")
-#define RSA_ENCRYPTION HEX("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00")
 
 static const struct { uint32_t hash; struct bytes algorithm; const EVP_MD *(*md)(void); } hashes[] = {
     {HASH_SHA256, HEX("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01"), EVP_sha256},
@@ -167,17 +125,6 @@ static struct bytes signature_over(struct bytes data, const EVP_MD *md)
     return BYTES(p, n);
 }
 
-static struct bytes issuer_and_serial(void)
-{
-    unsigned char *der = NULL;
-    int n = i2d_X509_NAME(X509_get_issuer_name(rsa.certificate), &der);
-    struct bytes issuer = der_taken(der, n);
-
-    der = NULL;
-    n = i2d_ASN1_INTEGER(X509_get0_serialNumber(rsa.certificate), &der);
-    return SEQUENCE(issuer, der_taken(der, n));
-}
-
 static struct bytes signer_info(const struct recipe *r, struct bytes digest)
 {
     size_t h = hash_row(r->hash);
@@ -187,7 +134,7 @@ static struct bytes signer_info(const struct recipe *r, struct bytes digest)
         signed_bytes = tlv(DER_SET, DEFINITE, attributes_ordered(SORTED, digest));
     else if (r->signed_over == AS_SENT)
         signed_bytes = tlv(DER_SET, r->length, ordered);
-    return SEQUENCE(INTEGER_1, issuer_and_serial(), hashes[h].algorithm, tlv(DER_CONTEXT_CONSTRUCTED(0), r->length, ordered),
+    return SEQUENCE(INTEGER_1, issuer_and_serial(&rsa), hashes[h].algorithm, tlv(DER_CONTEXT_CONSTRUCTED(0), r->length, ordered),
                     RSA_ENCRYPTION, tlv(DER_OCTET_STRING, DEFINITE, signature_over(signed_bytes, hashes[h].md())));
 }
 
