@@ -81,7 +81,18 @@ enum result cms_seal(struct bytes content, struct bytes recipient, uint32_t ciph
  * Q34). hash: SHA-1 or SHA-2, else R_BAD_ALG. certificates: to include, in this order. */
 enum result cms_sign(struct bytes content, const struct cms_attributes *attributes, const struct cms_key *k, uint32_t hash,
                      const struct bytes *certificates, uint32_t count, struct arena *a, struct bytes *der);
+/* Signs data (not its digest) by RSA PKCS#1 v1.5 with that hash; the signature is in the arena. */
+typedef enum result cms_sign_function(void *key, uint32_t hash, struct bytes data, struct arena *a, struct bytes *signature);
+/* The same for a key that lives elsewhere: sign is called once with that key and the attributes as a SET, and its failure is
+ * given back. certificate names the signer and is included only where it is in certificates. It is not checked that the key is
+ * the certificate's. Besides: R_BAD_INPUT where it is no certificate, R_BAD_ALG where its key is not RSA, R_BAD_KEY where the
+ * signature is empty or longer than one of LIMIT_RSA_BITS_MAX. */
+enum result cms_sign_by(struct bytes content, const struct cms_attributes *attributes, struct bytes certificate,
+                        cms_sign_function *sign, void *key, uint32_t hash, const struct bytes *certificates, uint32_t count,
+                        struct arena *a, struct bytes *der);
 /* Degenerate SignedData: certificates in exactly this order (a SET OF would be sorted), no signer. */
 enum result cms_certificates(const struct bytes *certificates, uint32_t count, struct buf *out);
+/* The same with CRLs and no certificates: the answer to GetCRL (RFC 8894 section 3.3.2). The CRLs are embedded as they are. */
+enum result cms_crls(const struct bytes *crls, uint32_t count, struct buf *out);
 
 #endif

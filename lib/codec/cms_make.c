@@ -1,5 +1,5 @@
-/* cms_seal, cms_sign, cms_certificates: written by our own DER writer. Certificates are embedded as they are, in the order given,
- * without decoding them; OpenSSL's encoder would decode each and sort them. */
+/* cms_seal, cms_sign, cms_certificates, cms_crls: written by our own DER writer. Certificates are embedded as they are, in the
+ * order given, without decoding them; OpenSSL's encoder would decode each and sort them. */
 #include "lib/codec/cms_key.h"
 
 #include <limits.h>
@@ -17,6 +17,10 @@
 #define OID_CONTENT_TYPE "1.2.840.113549.1.9.3"
 #define OID_MESSAGE_DIGEST "1.2.840.113549.1.9.4"
 #define OID_SIGNING_TIME "1.2.840.113549.1.9.5"
+
+/* of SignedData */
+#define TAG_CERTIFICATES DER_CONTEXT_CONSTRUCTED(0)
+#define TAG_CRLS DER_CONTEXT_CONSTRUCTED(1)
 
 #define OWN_ATTRIBUTES 3            /* contentType, messageDigest, signingTime */
 #define ATTRIBUTES_SIZE 65536       /* bytes of all of them */
@@ -227,31 +231,52 @@ static enum result attributes_encode(const struct cms_attributes *attributes, st
     return r;
 }
 
-/* Over the attributes as a SET, whatever tag they have in the message (RFC 5652 section 5.4). */
-static enum result attributes_sign(struct bytes attributes, const struct cms_key *k, uint32_t hash, uint8_t *signature, size_t *n)
+/* A key of our own: the cms_sign_function of cms_sign. */
+static enum result own_key_sign(void *key, uint32_t hash, struct bytes data, struct arena *a, struct bytes *signature)
 {
-    enum result r = R_OK;
-    struct buf set;
+    uint8_t value[LIMIT_RSA_BITS_MAX / 8];
+    size_t n = sizeof value;
     EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool done = c != NULL && EVP_DigestSignInit(c, NULL, evp_hash(hash), NULL, key) == 1 &&
+                EVP_DigestSign(c, value, &n, data.p, data.n) == 1;
+
+    EVP_MD_CTX_free(c);
+    if (!done)
+        return evp_fault("sign a message", R_BAD_KEY);
+    *signature = arena_bytes(a, BYTES(value, n));
+    return signature->p != NULL ? R_OK : R_NO_MEMORY;
+}
+
+struct signer {
+    struct cms_identity identity;
+    cms_sign_function *sign;
+    void *key;
+    uint32_t hash;
+};
+
+/* Over the attributes as a SET, whatever tag they have in the message (RFC 5652 section 5.4). */
+static enum result attributes_sign(struct bytes attributes, const struct signer *by, struct arena *a, struct bytes *signature)
+{
+    struct buf set;
 
     buf_init(&set, ATTRIBUTES_SIZE + 16);
     der_value(&set, DER_SET, attributes.p, attributes.n);
-    if (set.failed)
-        r = buf_result(&set);
-    else if (c == NULL || EVP_DigestSignInit(c, NULL, evp_hash(hash), NULL, k->key) != 1 ||
-             EVP_DigestSign(c, signature, n, set.p, set.n) != 1)
-        r = evp_fault("sign a message", R_BAD_KEY);
-    EVP_MD_CTX_free(c);
+    enum result r = buf_result(&set);
+    if (r == R_OK)
+        r = by->sign(by->key, by->hash, buf_bytes(&set), a, signature);
+    if (r == R_OK && (signature->n == 0 || signature->n > LIMIT_RSA_BITS_MAX / 8))
+        r = R_BAD_KEY;
     buf_free(&set);
     return r;
 }
 
-static void certificates_put(struct buf *b, const struct bytes *certificates, uint32_t count)
+/* Certificates or CRLs, in this order. */
+static void list_put(struct buf *b, int tag, const struct bytes *items, uint32_t count)
 {
-    size_t set = der_open(b, DER_CONTEXT_CONSTRUCTED(0));
+    size_t set = der_open(b, tag);
 
     for (uint32_t i = 0; i < count; i++)
-        der_raw(b, certificates[i]);
+        der_raw(b, items[i]);
     der_close(b, set);
 }
 
@@ -264,14 +289,13 @@ static size_t total_size(const struct bytes *certificates, uint32_t count)
     return n;
 }
 
-static void signer_info_put(struct buf *b, const struct cms_key *k, uint32_t hash, struct bytes attributes,
-                            struct bytes signature)
+static void signer_info_put(struct buf *b, const struct signer *by, struct bytes attributes, struct bytes signature)
 {
     size_t set = der_open(b, DER_SET), info = der_open(b, DER_SEQUENCE);
 
     der_integer(b, 1);
-    identity_put(b, &k->identity);
-    digest_algorithm_put(b, hash);
+    identity_put(b, &by->identity);
+    digest_algorithm_put(b, by->hash);
     der_value(b, DER_CONTEXT_CONSTRUCTED(0), attributes.p, attributes.n);
     rsa_encryption_put(b);
     der_value(b, DER_OCTET_STRING, signature.p, signature.n);
@@ -294,29 +318,29 @@ static void signed_open(struct buf *b, uint32_t hash, struct bytes content)
     der_close(b, encapsulated);
 }
 
-enum result cms_sign(struct bytes content, const struct cms_attributes *attributes, const struct cms_key *k, uint32_t hash,
-                     const struct bytes *certificates, uint32_t count, struct arena *a, struct bytes *der)
+static enum result message_sign(struct bytes content, const struct cms_attributes *attributes, const struct signer *by,
+                                const struct bytes *certificates, uint32_t count, struct arena *a, struct bytes *der)
 {
-    uint8_t digest[EVP_MAX_MD_SIZE] = {0}, signature[LIMIT_RSA_BITS_MAX / 8];
+    uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned digest_size = 0;
-    size_t signature_size = sizeof signature;
+    struct bytes signature = BYTES_NONE;
     struct buf encoded, out;
 
-    if (evp_hash(hash) == NULL)                             /* MD5 among them: it is read, never written */
+    if (evp_hash(by->hash) == NULL)                         /* MD5 among them: it is read, never written */
         return R_BAD_ALG;
-    if (EVP_Digest(content.p != NULL ? content.p : digest, content.n, digest, &digest_size, evp_hash(hash), NULL) != 1)
+    if (!evp_digest(content, by->hash, digest, &digest_size))
         return evp_fault("digest a message", R_INTERNAL);
     buf_init(&encoded, ATTRIBUTES_SIZE);
-    buf_init(&out, content.n + total_size(certificates, count) + k->identity.issuer.n + ATTRIBUTES_SIZE + FRAME_SIZE);
+    buf_init(&out, content.n + total_size(certificates, count) + by->identity.issuer.n + ATTRIBUTES_SIZE + FRAME_SIZE);
     enum result r = attributes_encode(attributes, BYTES(digest, digest_size), &encoded);
     if (r == R_OK)
-        r = attributes_sign(buf_bytes(&encoded), k, hash, signature, &signature_size);
+        r = attributes_sign(buf_bytes(&encoded), by, a, &signature);
     if (r == R_OK) {
         struct cms_content_marks m = cms_content_open(&out, cms_oid_signed_data);
-        signed_open(&out, hash, content);
+        signed_open(&out, by->hash, content);
         if (count > 0)
-            certificates_put(&out, certificates, count);
-        signer_info_put(&out, k, hash, buf_bytes(&encoded), BYTES(signature, signature_size));
+            list_put(&out, TAG_CERTIFICATES, certificates, count);
+        signer_info_put(&out, by, buf_bytes(&encoded), signature);
         cms_content_close(&out, m);
         r = buf_to_arena(&out, a, der);
     }
@@ -325,7 +349,30 @@ enum result cms_sign(struct bytes content, const struct cms_attributes *attribut
     return r;
 }
 
-enum result cms_certificates(const struct bytes *certificates, uint32_t count, struct buf *out)
+enum result cms_sign(struct bytes content, const struct cms_attributes *attributes, const struct cms_key *k, uint32_t hash,
+                     const struct bytes *certificates, uint32_t count, struct arena *a, struct bytes *der)
+{
+    const struct signer by = {k->identity, own_key_sign, k->key, hash};
+
+    return message_sign(content, attributes, &by, certificates, count, a, der);
+}
+
+enum result cms_sign_by(struct bytes content, const struct cms_attributes *attributes, struct bytes certificate,
+                        cms_sign_function *sign, void *key, uint32_t hash, const struct bytes *certificates, uint32_t count,
+                        struct arena *a, struct bytes *der)
+{
+    struct signer by = {.sign = sign, .key = key, .hash = hash};
+    struct public_key public;
+
+    if (cms_identity_decode(certificate, &by.identity) != R_OK || public_key_decode(by.identity.spki, &public) != R_OK)
+        return R_BAD_INPUT;
+    if (public.kind != KEY_RSA)                             /* the signature algorithm that is written is rsaEncryption */
+        return R_BAD_ALG;
+    return message_sign(content, attributes, &by, certificates, count, a, der);
+}
+
+/* Without content and signers: a vessel for one list. */
+static enum result degenerate_put(struct buf *out, int tag, const struct bytes *items, uint32_t count)
 {
     struct cms_content_marks m = cms_content_open(out, cms_oid_signed_data);
 
@@ -334,8 +381,18 @@ enum result cms_certificates(const struct bytes *certificates, uint32_t count, s
     size_t encapsulated = der_open(out, DER_SEQUENCE);
     oid_put(out, cms_oid_data);
     der_close(out, encapsulated);
-    certificates_put(out, certificates, count);
-    der_value(out, DER_SET, NULL, 0);                       /* no signers */
+    list_put(out, tag, items, count);
+    der_value(out, DER_SET, NULL, 0);
     cms_content_close(out, m);
     return buf_result(out);
+}
+
+enum result cms_certificates(const struct bytes *certificates, uint32_t count, struct buf *out)
+{
+    return degenerate_put(out, TAG_CERTIFICATES, certificates, count);
+}
+
+enum result cms_crls(const struct bytes *crls, uint32_t count, struct buf *out)
+{
+    return degenerate_put(out, TAG_CRLS, crls, count);
 }
