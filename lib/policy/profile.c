@@ -33,6 +33,7 @@ int validity_unit_from_name(const char *name)
 
 const char *const platforms[] = {"windows", "ios", "macos", "android", "linux", "other", NULL};
 static const char *const strict_platforms[] = {"windows", "ios", "macos", "android", NULL};
+static const char *const apple_platforms[] = {"ios", "macos", NULL};
 
 static bool is_among(const char *const *names, const char *name)
 {
@@ -44,6 +45,7 @@ static bool is_among(const char *const *names, const char *name)
 
 bool platform_known(const char *name) { return is_among(platforms, name); }
 bool platform_strict_default(const char *name) { return is_among(strict_platforms, name); }
+const char *platform_variant_default(const char *name) { return is_among(apple_platforms, name) ? "apple" : ""; }
 
 struct profile_case {
     const struct profile *p;
@@ -142,11 +144,21 @@ static enum result check_times(const struct profile_case *c)
     return R_OK;
 }
 
+static enum result check_messages(const struct profile_case *c)
+{
+    struct variant variant;
+    if (!algorithm_level_name(c->p->algorithms))
+        return refuse(c, "algorithms", number(c, c->p->algorithms), "modern, compatible or legacy");
+    if (variant_from_text(c->p->variant, &variant) != R_OK)
+        return refuse(c, "variant", c->p->variant, "words of which each group has at most one");
+    return R_OK;
+}
+
 enum result profile_check(const struct profile *p, const struct certificate *chain, uint32_t count, struct arena *a,
                           struct verdict *v)
 {
     static enum result (*const checks[])(const struct profile_case *) = {
-        check_name, check_formats, check_validity, check_key, check_ekus, check_times,
+        check_name, check_formats, check_validity, check_key, check_ekus, check_times, check_messages,
     };
     struct profile_case c = {p, chain, count, a, v};
     if (count == 0)
@@ -164,4 +176,9 @@ int64_t profile_not_after(const struct profile *p, int64_t now)
     if (p->validity_unit == VALIDITY_MONTHS)
         return clock_add_months(now, (int)p->validity);
     return now + (int64_t)p->validity * DAY;
+}
+
+int64_t profile_renewal_begin(const struct profile *p, int64_t not_before, int64_t not_after)
+{
+    return not_after - (not_after - not_before) * (int64_t)p->renewal_threshold / 100;
 }

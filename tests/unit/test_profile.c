@@ -144,6 +144,12 @@ CHANGE(challenge_59, p->challenge_seconds = 59)
 CHANGE(challenge_60, p->challenge_seconds = 60)
 CHANGE(challenge_90_days, p->challenge_seconds = 90 * DAY)
 CHANGE(challenge_longer, p->challenge_seconds = 90 * DAY + 1)
+CHANGE(algorithms_legacy, p->algorithms = ALGORITHMS_LEGACY)
+CHANGE(algorithms_none, p->algorithms = ALGORITHMS_LEVELS)
+CHANGE(variant_known, p->variant = "legacy-withissuer-lenient")
+CHANGE(variant_unknown, p->variant = "cisco")
+CHANGE(variant_twice, p->variant = "modern-apple")
+CHANGE(renewal_and_manual, (p->renewal = true, p->manual = true))
 
 static const struct { void (*change)(struct setting *); const char *field, *why; } settings[] = {
     {nothing, NULL, "a good profile"},
@@ -174,6 +180,9 @@ static const struct { void (*change)(struct setting *); const char *field, *why;
     {threshold_100, "renewal_threshold", "100 %"},
     {challenge_59, "challenge_seconds", "59 seconds"}, {challenge_60, NULL, "a minute"},
     {challenge_90_days, NULL, "90 days"}, {challenge_longer, "challenge_seconds", "90 days and a second"},
+    {algorithms_legacy, NULL, "a level"}, {algorithms_none, "algorithms", "no level"},
+    {variant_known, NULL, "words of three groups"}, {variant_unknown, "variant", "an unknown word"},
+    {variant_twice, "variant", "a group twice"}, {renewal_and_manual, NULL, "a renewal waits for approval too"},
 };
 
 Test(profile, check)
@@ -194,6 +203,20 @@ Test(profile, check)
     struct setting s = setting_made();
     cr_expect_eq(profile_check(&s.p, s.chain, 0, &a, NULL), R_INTERNAL, "no CA to ask");
     arena_free(&a);
+}
+
+Test(profile, renewal_begin)
+{
+    static const struct { uint32_t threshold; int64_t not_before, not_after, begin; const char *why; } cases[] = {
+        {20, 0, 1000, 800, "a fifth of its life is left"}, {1, 0, 1000, 990, "the last hundredth"}, {99, 0, 1000, 10, "nearly all of it"},
+        {50, 1000000000, 1000000000 + 365 * DAY, 1000000000 + 365 * DAY / 2, "half a year"},
+        {33, 0, 10, 7, "rounded to the end: never early"},
+        {99, 0, INT64_C(253402300799), INT64_C(253402300799) - INT64_C(253402300799) * 99 / 100, "no number is too large"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct profile p = {.renewal_threshold = cases[i].threshold};
+        cr_expect_eq(profile_renewal_begin(&p, cases[i].not_before, cases[i].not_after), cases[i].begin, "%s", cases[i].why);
+    }
 }
 
 /* ---- comparison ---- */
