@@ -20,6 +20,8 @@
 #define LIMIT_SCEP_RECIPIENTS 8         /* recipient infos of an envelope */
 #define LIMIT_SCEP_ATTRIBUTES 32        /* signed attributes of the signer */
 #define LIMIT_SCEP_CERTIFICATES 8       /* certificates in a signed message */
+#define LIMIT_SCEP_CRL 1048576          /* bytes of a CRL that a SCEP message carries; a larger one is fetched by HTTP */
+#define LIMIT_REQUEST_DAYS 30           /* that a request waits for approval */
 #define LIMIT_CHALLENGE 255             /* characters (RFC 2985 section 5.4.1) */
 #define LIMIT_CHALLENGE_FIELD 16384     /* bytes of a challengePassword attribute that is read at all */
 

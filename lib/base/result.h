@@ -62,7 +62,8 @@ enum fail_info {            /* RFC 8894 section 3.2.1.4.5 */
     X(CHALLENGE_DECODING, "ChallengeDecodingError", 200, FAIL_BAD_MESSAGE_CHECK, "The challenge is not base64.") \
     X(CHALLENGE_DECRYPTION, "ChallengeDecryptionError", 200, FAIL_BAD_MESSAGE_CHECK, "The challenge was not made here or was changed.") \
     X(CHALLENGE_DESERIALIZATION, "ChallengeDeserializationError", 200, FAIL_BAD_MESSAGE_CHECK, "The challenge's content has another form.") \
-    /* after the challenge opened: named to the client */ \
+    X(PREDECESSOR_UNKNOWN, "PredecessorUnknown", 200, FAIL_BAD_MESSAGE_CHECK, "The message is signed by a certificate that this CA did not issue.") \
+    /* after the challenge opened or the predecessor was found: named to the client */ \
     X(BAD_ALG, "AlgorithmNotAllowed", 200, FAIL_BAD_ALG, "The message uses an algorithm that is not allowed.") \
     X(CHALLENGE_TIMESTAMP, "ChallengeInvalidTimestamp", 200, FAIL_BAD_REQUEST, "The challenge's times cannot be.") \
     X(CHALLENGE_EXPIRED, "ChallengeExpired", 200, FAIL_BAD_REQUEST, "The challenge has expired.") \
@@ -85,7 +86,23 @@ enum fail_info {            /* RFC 8894 section 3.2.1.4.5 */
     X(CA_REVOKED, "CertificationAuthorityRevoked", 200, FAIL_BAD_REQUEST, "The CA is revoked.") \
     X(CA_EXPIRED, "CertificationAuthorityExpired", 200, FAIL_BAD_REQUEST, "The CA is expired or about to be.") \
     X(CA_INACTIVE, "CertificationAuthorityNotActive", 200, FAIL_BAD_REQUEST, "The CA does not issue now.") \
-    X(CERT_REVOKED, "CertificateAlreadyRevoked", 200, FAIL_BAD_REQUEST, "The certificate that this challenge led to is revoked or expired.")
+    X(CERT_REVOKED, "CertificateAlreadyRevoked", 200, FAIL_BAD_REQUEST, "The certificate that this challenge led to is revoked or expired.") \
+    /* renewal by the certificate before */ \
+    X(RENEWAL_OFF, "RenewalNotAllowed", 200, FAIL_BAD_REQUEST, "The profile does not renew by the old certificate; a new challenge is needed.") \
+    X(RENEWAL_EARLY, "RenewalTooEarly", 200, FAIL_BAD_REQUEST, "More of the old certificate's life is left than the profile's threshold.") \
+    X(PREDECESSOR_INVALID, "PredecessorNotValid", 200, FAIL_BAD_CERT_ID, "The old certificate is revoked or expired.") \
+    X(PREDECESSOR_SPENT, "PredecessorAlreadyRenewed", 200, FAIL_BAD_REQUEST, "The old certificate was renewed already, with another key.") \
+    X(KEY_NOT_NEW, "KeyNotNew", 200, FAIL_BAD_REQUEST, "A renewal needs a key that was not certified before.") \
+    /* requests that wait for approval, and look-ups */ \
+    X(REQUEST_UNKNOWN, "RequestUnknown", 200, FAIL_BAD_CERT_ID, "No request of this transaction and key waits here.") \
+    X(REQUEST_REJECTED, "RequestRejected", 200, FAIL_BAD_REQUEST, "The request was rejected.") \
+    X(REQUEST_EXPIRED, "RequestExpired", 200, FAIL_BAD_REQUEST, "The request waited too long for approval.") \
+    X(REQUEST_NOT_APPROVED, "RequestNotApproved", 200, FAIL_BAD_REQUEST, "The request is not approved.") \
+    X(REQUEST_CHANGED, "ApprovedContentChanged", 200, FAIL_BAD_REQUEST, "What would be issued is no longer what was approved.") \
+    X(CERT_UNKNOWN, "CertificateUnknown", 200, FAIL_BAD_CERT_ID, "There is no such certificate of this requester.") \
+    X(ISSUER_UNKNOWN, "IssuerUnknown", 200, FAIL_BAD_CERT_ID, "The certificate asked about is of another CA.") \
+    X(CRL_NONE, "CrlNotBuilt", 503, FAIL_BAD_REQUEST, "The CA's first CRL is not built yet.") \
+    X(CRL_TOO_LARGE, "CrlTooLarge", 200, FAIL_BAD_REQUEST, "The CRL is too large for a SCEP message; fetch it from its distribution point.")
 
 #define RESULT_ENUM(id, name, http, fail, sentence) R_##id,
 enum result { RESULT_TABLE(RESULT_ENUM) R_COUNT };
