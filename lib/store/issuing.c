@@ -12,11 +12,12 @@
 static const struct db_statement ca_key_read = {"signer_ca_key", "SELECT * FROM chancery.signer_ca_key($1, $2)"};
 static const struct db_statement enrol_read = {"signer_enrol_read",
     "SELECT * FROM chancery.signer_enrol_read($1, $2, $3, $4, $5, $6)"};
-static const struct db_statement enrol_spent = {"signer_enrol_spent", "SELECT * FROM chancery.signer_enrol_spent($1, $2, $3)"};
+static const struct db_statement enrol_spent = {"signer_enrol_spent", "SELECT * FROM chancery.signer_enrol_spent($1, $2, $3, $4)"};
 static const struct db_statement enrol_write = {"signer_enrol_write",
-    "SELECT chancery.signer_enrol_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"};
+    "SELECT chancery.signer_enrol_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
+    "$22, $23)"};
 static const struct db_statement enrol_refused = {"signer_enrol_refused",
-    "SELECT chancery.signer_enrol_refused($1, $2, $3, $4, $5, $6, $7, $8)"};
+    "SELECT chancery.signer_enrol_refused($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
 static const struct db_statement challenge_read = {"signer_challenge_read", "SELECT * FROM chancery.signer_challenge_read($1, $2, $3, $4, $5)"};
 static const struct db_statement challenge_write = {"signer_challenge_write", "SELECT chancery.signer_challenge_write($1, $2, $3, $4, $5)"};
 
@@ -108,7 +109,7 @@ static enum result sans_read(const struct db_rows *rows, int row, int types_colu
 
 enum { E_NOW, E_UUID, E_VERSION, E_CA_STATE, E_CA_DELETED, E_DEVICE, E_USER, E_DELIVERY, E_DELIVERY_STATE, E_DELIVERY_CHALLENGE,
        E_PROFILE, E_PLATFORM, E_PROFILE_DELETED, E_PROFILE_CA, E_VERSION_CA, E_FOR_USER, E_SUBJECT, E_SAN_TYPES, E_SAN_FORMATS, E_VALIDITY,
-       E_VALIDITY_UNIT, E_KEY_USAGE, E_KEY_SIZE, E_EKUS, E_STRICT, E_NAMES, E_VALUES, E_KEY_DEVICE };
+       E_VALIDITY_UNIT, E_KEY_USAGE, E_KEY_SIZE, E_EKUS, E_STRICT, E_NAMES, E_VALUES, E_KEY_DEVICE, E_ALGORITHMS, E_RENEWAL, E_APPROVAL, E_THRESHOLD, E_VARIANT };
 
 static enum result profile_read(const struct db_rows *rows, struct arena *a, struct issuing_facts *f)
 {
@@ -127,11 +128,30 @@ static enum result profile_read(const struct db_rows *rows, struct arena *a, str
     p->key_usage = (uint32_t)db_number(rows, 0, E_KEY_USAGE);
     p->key_size_min = (uint32_t)db_number(rows, 0, E_KEY_SIZE);
     p->strict = db_bool(rows, 0, E_STRICT);
+    p->renewal = db_bool(rows, 0, E_RENEWAL);
+    p->manual = strcmp(db_text(rows, 0, E_APPROVAL), "manual") == 0;
+    p->renewal_threshold = (uint32_t)db_number(rows, 0, E_THRESHOLD);
+    p->variant = db_copy_text(rows, 0, E_VARIANT, a);
+    int level = algorithm_level_from_name(db_text(rows, 0, E_ALGORITHMS));
+    p->algorithms = level < 0 ? ALGORITHMS_MODERN : (uint32_t)level;
     enum result r = sans_read(rows, 0, E_SAN_TYPES, a, &p->san_formats);
     return r != R_OK ? r : db_texts(rows, 0, E_EKUS, a, &p->ekus.items, &p->ekus.count);
 }
 
-enum result issuing_enrol_read(struct db *db, const struct challenge *c, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out)
+static const char *const kind_names[] = {[ISSUING_CHALLENGE] = "challenge", [ISSUING_PREDECESSOR] = "predecessor"};
+#define KINDS (sizeof kind_names / sizeof kind_names[0])
+
+const char *issuing_kind_name(uint32_t kind) { return kind < KINDS ? kind_names[kind] : NULL; }
+
+int issuing_kind_from_name(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < KINDS; i++)
+        if (strcmp(kind_names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+enum result issuing_enrol_read(struct db *db, const struct issuing_grant *c, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out)
 {
     const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->device),
         c->user == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8((int64_t)c->user), DB_P_INT8((int64_t)c->profile_revision), DB_P_INT4(c->ca_version),
@@ -166,12 +186,12 @@ out:
     return r;
 }
 
-enum result issuing_enrol_spent(struct db *db, const struct challenge *c, struct arena *a, struct issuing_spent *out)
+enum result issuing_enrol_spent(struct db *db, const struct issuing_grant *c, struct arena *a, struct issuing_spent *out)
 {
-    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->id), DB_P_TIME(c->expires)};
+    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_TEXT(issuing_kind_name(c->kind)), DB_P_INT8((int64_t)c->id), DB_P_TIME(c->expires)};
     struct db_rows *rows = NULL;
     struct issuing_spent s = {0};
-    enum result r = db_exec(db, &enrol_spent, p, 3, LIMIT_DB_MS, &rows);
+    enum result r = db_exec(db, &enrol_spent, p, 4, LIMIT_DB_MS, &rows);
     if (r != R_OK)
         return r;
     if (db_count(rows) > 0) {
@@ -187,19 +207,21 @@ enum result issuing_enrol_spent(struct db *db, const struct challenge *c, struct
     return r;
 }
 
-enum result issuing_enrol_write(struct db *db, const struct challenge *c, const struct issuing_record *q, struct arena *a, struct bytes *previous)
+enum result issuing_enrol_write(struct db *db, const struct issuing_grant *c, const struct issuing_record *q, struct arena *a, struct bytes *previous)
 {
-    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->id), DB_P_TIME(c->expires), DB_P_INT8((int64_t)c->device),
-        c->user == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8((int64_t)c->user), DB_P_INT8((int64_t)c->profile_revision), DB_P_INT8(q->delivery),
+    const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_TEXT(issuing_kind_name(c->kind)), DB_P_INT8((int64_t)c->id), DB_P_TIME(c->expires),
+        DB_P_INT8((int64_t)c->device), c->user == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8((int64_t)c->user), DB_P_INT8((int64_t)c->profile_revision), DB_P_INT8(q->delivery),
         DB_P_INT4(c->ca_version), DB_P_BYTES(BYTES(q->spki_sha256, 32)), DB_P_BYTES(q->serial), DB_P_TIME(q->not_before), DB_P_TIME(q->not_after),
         DB_P_INT4(q->crl_shard), DB_P_TEXT(q->subject), DB_P_TEXTS(q->name_kinds, q->name_count), DB_P_TEXTS(q->names, q->name_count),
-        DB_P_BYTES(BYTES(q->sha1, 20)), DB_P_BYTES(BYTES(q->sha256, 32)), DB_P_BYTES(q->der), DB_P_TEXT(q->transaction)};
+        DB_P_BYTES(BYTES(q->sha1, 20)), DB_P_BYTES(BYTES(q->sha256, 32)), DB_P_BYTES(q->der), DB_P_TEXT(q->transaction),
+        q->request == 0 ? DB_P_NULL(DB_INT8) : DB_P_INT8(q->request),
+        q->content_sha256 == NULL ? DB_P_NULL(DB_BYTEA) : DB_P_BYTES(BYTES(q->content_sha256, 32))};
     struct db_rows *rows = NULL;
     *previous = BYTES_NONE;
     int64_t patience = clock_monotonic_ms() + WRITE_RETRY_MS;
     enum result r;
     do
-        r = db_exec(db, &enrol_write, p, 20, LIMIT_DB_MS, &rows);
+        r = db_exec(db, &enrol_write, p, 23, LIMIT_DB_MS, &rows);
     while (r == R_BUSY && clock_monotonic_ms() < patience);
     /* A deadlock or a lock that is held for long is nobody's fault who enrols: not a refusal, but "later". */
     if (r == R_BUSY)
@@ -214,11 +236,12 @@ enum result issuing_enrol_write(struct db *db, const struct challenge *c, const 
     return r;
 }
 
-void issuing_refused(struct db *db, const struct challenge *c, const struct verdict *v, const char *transaction)
+void issuing_refused(struct db *db, const struct issuing_grant *c, const struct verdict *v, const char *transaction)
 {
     const struct db_param p[] = {DB_P_INT4(c->tenant), DB_P_INT8((int64_t)c->device), DB_P_TEXT(result_name(v->result)), DB_P_TEXT(v->field),
-        DB_P_TEXT(v->found), DB_P_TEXT(v->wanted), DB_P_INT8((int64_t)c->id), DB_P_TEXT(transaction)};
-    enum result r = db_exec(db, &enrol_refused, p, 8, LIMIT_DB_MS, NULL);
+        DB_P_TEXT(v->found), DB_P_TEXT(v->wanted), DB_P_TEXT(issuing_kind_name(c->kind)), DB_P_INT8((int64_t)c->id),
+        DB_P_TEXT(transaction)};
+    enum result r = db_exec(db, &enrol_refused, p, 9, LIMIT_DB_MS, NULL);
     if (r != R_OK)
         log_event(LOG_LEVEL_WARNING, "refusal-not-recorded", LOG_RESULT(r));
 }

@@ -37,7 +37,22 @@ struct issuing_ca {
 };
 enum result issuing_ca_read(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct issuing_ca *out);
 
-/* What an enrolment is decided on. Texts are NULL where the row that the challenge names does not exist. */
+/* What entitles to one certificate and is spent for it, and whom it is for. */
+enum issuing_kind { ISSUING_CHALLENGE, ISSUING_PREDECESSOR };
+const char *issuing_kind_name(uint32_t kind);    /* as stored: "challenge" "predecessor"; NULL */
+int issuing_kind_from_name(const char *name);    /* -1 */
+struct issuing_grant {
+    uint32_t kind;
+    uint32_t tenant;
+    uint64_t device, user;                       /* user 0: none */
+    uint64_t profile_revision;
+    uint32_t ca_version;                         /* that is to issue */
+    bool staged;
+    uint64_t id;                                 /* of the challenge, or of the certificate */
+    int64_t expires;                             /* as sealed in the challenge; the certificate's notAfter */
+};
+
+/* What an enrolment is decided on. Texts are NULL where the row that the grant names does not exist. */
 struct issuing_facts {
     int64_t now;
     const char *ca_uuid, *ca_state;
@@ -51,11 +66,11 @@ struct issuing_facts {
     struct attributes attributes;
     int64_t key_device;                          /* 0: the key is new */
 };
-enum result issuing_enrol_read(struct db *db, const struct challenge *c, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out);
+enum result issuing_enrol_read(struct db *db, const struct issuing_grant *g, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out);
 
-/* What a spent challenge led to; .spki_sha256.p NULL where it is not spent. */
+/* What a spent grant led to; .spki_sha256.p NULL where it is not spent. */
 struct issuing_spent { struct bytes spki_sha256, certificate; bool valid; };
-enum result issuing_enrol_spent(struct db *db, const struct challenge *c, struct arena *a, struct issuing_spent *out);
+enum result issuing_enrol_spent(struct db *db, const struct issuing_grant *g, struct arena *a, struct issuing_spent *out);
 
 struct issuing_record {
     int64_t delivery;
@@ -67,11 +82,13 @@ struct issuing_record {
     const char *const *name_kinds, *const *names;
     uint32_t name_count;
     const char *transaction;
+    int64_t request;                 /* that was approved; 0: none is needed */
+    const uint8_t *content_sha256;   /* of what it approved; NULL where request is 0 */
 };
 /* previous->p is NULL where the certificate was recorded, else the one that this authorization led to before. */
-enum result issuing_enrol_write(struct db *db, const struct challenge *c, const struct issuing_record *r, struct arena *a, struct bytes *previous);
-/* Records a refusal after the challenge opened. */
-void issuing_refused(struct db *db, const struct challenge *c, const struct verdict *v, const char *transaction);
+enum result issuing_enrol_write(struct db *db, const struct issuing_grant *g, const struct issuing_record *r, struct arena *a, struct bytes *previous);
+/* Records a refusal after the grant was known. */
+void issuing_refused(struct db *db, const struct issuing_grant *g, const struct verdict *v, const char *transaction);
 
 /* A delivery to make a challenge for. */
 struct issuing_target {

@@ -10,7 +10,7 @@
 #define ROWS_SQL(function, placeholders) "SELECT * FROM chancery." function "($1, $2" placeholders ")"
 enum { LIST_JSON, LIST_CELLS, LIST_NAMES };
 
-#define ARGUMENTS_MOST 15
+#define ARGUMENTS_MOST 19
 #define A0 ""
 #define A1 ", $3"
 #define A2 A1 ", $4"
@@ -20,6 +20,7 @@ enum { LIST_JSON, LIST_CELLS, LIST_NAMES };
 #define A8 A5 ", $8, $9, $10"
 #define A11 A8 ", $11, $12, $13"
 #define A15 A11 ", $14, $15, $16, $17"
+#define A19 A15 ", $18, $19, $20, $21"
 
 #define OPERATOR_ROW(id, function, shape, arguments) \
     [OPERATOR_##id] = {{function, shape##_SQL(function, A##arguments)}, OPERATOR_##shape, arguments},

@@ -43,12 +43,13 @@ enum operator_shape { OPERATOR_LIST, OPERATOR_ROWS };
     X(GROUP_CHANGE, "op_group_change", ROWS, 5)                /* group, add bool, devices, users, all devices bool → how many */ \
     X(GROUP_DELETE, "op_group_delete", ROWS, 1)                /* group */ \
     X(PROFILE_CA, "op_profile_ca", ROWS, 1)                    /* ca → id, name, certificate, chain */ \
-    X(PROFILE_ADD, "op_profile_add", ROWS, 15)                 /* name, platform, ca, then the settings: for_user bool, subject
+    X(PROFILE_ADD, "op_profile_add", ROWS, 19)                 /* name, platform, ca, then the settings: for_user bool, subject
                                                                   format, SAN types, SAN formats, validity int, unit, key usage
                                                                   int, key size int, EKU OIDs, strict bool, renewal threshold
-                                                                  int, challenge seconds int → id */ \
+                                                                  int, challenge seconds int, algorithms, renewal bool,
+                                                                  approval, variant → id */ \
     X(PROFILE_READ, "op_profile_read", ROWS, 1)                /* profile → id, name, platform, ca, row version, settings */ \
-    X(PROFILE_REVISE, "op_profile_revise", ROWS, 15)           /* profile id int8, expected, ca, settings → revision int */ \
+    X(PROFILE_REVISE, "op_profile_revise", ROWS, 19)           /* profile id int8, expected, ca, settings → revision int */ \
     X(PROFILE_LIST, "op_profile_list", LIST, 0) \
     X(PROFILE_SHOW, "op_profile_show", LIST, 1)                /* profile */ \
     X(PROFILE_DELETE, "op_profile_delete", ROWS, 2)            /* profile, expected */ \
@@ -60,6 +61,9 @@ enum operator_shape { OPERATOR_LIST, OPERATOR_ROWS };
     X(CERTIFICATE_GET, "op_certificate_get", ROWS, 2)          /* serial, ca or NULL → DER */ \
     X(CERTIFICATE_REVOKE, "op_certificate_revoke", ROWS, 4)    /* serial, ca or NULL, reason int, invalidity date or NULL */ \
     X(CERTIFICATE_RELEASE, "op_certificate_release", ROWS, 2)  /* serial, ca or NULL */ \
+    X(REQUEST_LIST, "op_request_list", LIST, 3)                /* state or NULL, limit int, before int8 or NULL */ \
+    X(REQUEST_SHOW, "op_request_show", LIST, 1)                /* request int8 */ \
+    X(REQUEST_DECIDE, "op_request_decide", ROWS, 4)            /* request int8, approve bool, content in hex or NULL, expected */ \
     X(CRL_LIST, "op_crl_list", LIST, 0) \
     X(CRL_GET, "op_crl_get", ROWS, 2)                          /* ca, shard int → piece, data */ \
     X(AUDIT_LIST, "op_audit_list", LIST, 4)                    /* activity or NULL, actor or NULL, before int8 or NULL, limit */ \
