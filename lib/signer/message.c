@@ -29,25 +29,62 @@ static const struct wire_field claims_fields[] = {
 };
 static const struct wire_type claims_type = TYPE(claims, claims_fields);
 
+static const struct wire_field algorithms_fields[] = {
+    FIELD(struct message_algorithms, hash, WIRE_U32, HASH_OTHER, NULL),
+    FIELD(struct message_algorithms, request_hash, WIRE_U32, HASH_OTHER, NULL),
+    FIELD(struct message_algorithms, cipher, WIRE_U32, CIPHER_OTHER, NULL),
+    FIELD(struct message_algorithms, oaep, WIRE_BOOL, 0, NULL),
+    FIELD(struct message_algorithms, oaep_hash, WIRE_U32, HASH_OTHER, NULL),
+    FIELD(struct message_algorithms, lenient, WIRE_BOOL, 0, NULL),
+};
+static const struct wire_type algorithms_type = TYPE(message_algorithms, algorithms_fields);
+
+static const struct wire_field origin_fields[] = {
+    FIELD(struct signer_origin, ca, WIRE_TEXT_PRESENT, 36, NULL),
+    FIELD(struct signer_origin, version, WIRE_U32, 0, NULL),
+    FIELD(struct signer_origin, transaction, WIRE_TEXT_PRESENT, LIMIT_SCEP_TRANSACTION_ID * 4, NULL),
+    FIELD(struct signer_origin, algorithms, WIRE_STRUCT, 0, &algorithms_type),
+};
+static const struct wire_type origin_type = TYPE(signer_origin, origin_fields);
+
 static const struct wire_field enrol_fields[] = {
-    FIELD(struct signer_enrol, ca, WIRE_TEXT_PRESENT, 36, NULL),
-    FIELD(struct signer_enrol, version, WIRE_U32, 0, NULL),
+    FIELD(struct signer_enrol, origin, WIRE_STRUCT, 0, &origin_type),
     FIELD(struct signer_enrol, challenge, WIRE_TEXT, LIMIT_CHALLENGE, NULL),
     FIELD(struct signer_enrol, spki, WIRE_BYTES, LIMIT_SPKI, NULL),
     FIELD(struct signer_enrol, claims, WIRE_STRUCT, 0, &claims_type),
-    FIELD(struct signer_enrol, transaction, WIRE_TEXT_PRESENT, LIMIT_SCEP_TRANSACTION_ID * 4, NULL),
-    FIELD(struct signer_enrol, message_hash, WIRE_U32, 0, NULL),
-    FIELD(struct signer_enrol, message_cipher, WIRE_U32, 0, NULL),
-    FIELD(struct signer_enrol, oaep, WIRE_BOOL, 0, NULL),
 };
 static const struct wire_type enrol_type = TYPE(signer_enrol, enrol_fields);
+static const struct wire_field renew_fields[] = {
+    FIELD(struct signer_renew, origin, WIRE_STRUCT, 0, &origin_type),
+    FIELD(struct signer_renew, predecessor, WIRE_BYTES, LIMIT_CERTIFICATE, NULL),
+    FIELD(struct signer_renew, spki, WIRE_BYTES, LIMIT_SPKI, NULL),
+    FIELD(struct signer_renew, claims, WIRE_STRUCT, 0, &claims_type),
+};
+static const struct wire_type renew_type = TYPE(signer_renew, renew_fields);
+static const struct wire_field poll_fields[] = {
+    FIELD(struct signer_poll, origin, WIRE_STRUCT, 0, &origin_type),
+    FIELD(struct signer_poll, spki, WIRE_BYTES, LIMIT_SPKI, NULL),
+};
+static const struct wire_type poll_type = TYPE(signer_poll, poll_fields);
+static const struct wire_field get_cert_fields[] = {
+    FIELD(struct signer_get_cert, origin, WIRE_STRUCT, 0, &origin_type),
+    FIELD(struct signer_get_cert, serial, WIRE_BYTES, LIMIT_SERIAL, NULL),
+    FIELD(struct signer_get_cert, spki, WIRE_BYTES, LIMIT_SPKI, NULL),
+};
+static const struct wire_type get_cert_type = TYPE(signer_get_cert, get_cert_fields);
 
 static const struct wire_field certificate_fields[] = {
+    FIELD(struct signer_certificate, pending, WIRE_BOOL, 0, NULL),
     FIELD(struct signer_certificate, certificate, WIRE_BYTES, LIMIT_CERTIFICATE, NULL),
     FIELD(struct signer_certificate, issuer, WIRE_BYTES, LIMIT_CERTIFICATE, NULL),
     FIELD(struct signer_certificate, repeated, WIRE_BOOL, 0, NULL),
 };
 static const struct wire_type certificate_type = TYPE(signer_certificate, certificate_fields);
+
+static const struct wire_field next_ca_fields[] = {FIELD(struct signer_next_ca, ca, WIRE_TEXT_PRESENT, 36, NULL)};
+static const struct wire_type next_ca_type = TYPE(signer_next_ca, next_ca_fields);
+static const struct wire_field next_ca_answer_fields[] = {FIELD(struct signer_next_ca_answer, message, WIRE_BYTES, LIMIT_FRAME / 2, NULL)};
+static const struct wire_type next_ca_answer_type = TYPE(signer_next_ca_answer, next_ca_answer_fields);
 
 static const struct wire_field challenge_fields[] = {
     FIELD(struct signer_challenge, tenant, WIRE_U32, 0, NULL),
@@ -132,6 +169,10 @@ static const struct wire_type done_type = TYPE(signer_done, done_fields);
 
 const struct signer_verb_info signer_verbs[SIGNER_VERBS] = {
     [SIGNER_ENROL] = {"enrol", LANE_LEAF, &enrol_type, &certificate_type},
+    [SIGNER_RENEW] = {"renew", LANE_LEAF, &renew_type, &certificate_type},
+    [SIGNER_POLL] = {"poll", LANE_LEAF, &poll_type, &certificate_type},
+    [SIGNER_GET_CERT] = {"get-cert", LANE_LEAF, &get_cert_type, &certificate_type},
+    [SIGNER_NEXT_CA] = {"next-ca", LANE_LEAF, &next_ca_type, &next_ca_answer_type},
     [SIGNER_CHALLENGE] = {"challenge", LANE_LEAF, &challenge_type, &challenges_type},
     [SIGNER_CA_CREATE] = {"ca-create", LANE_ADMIN, &ca_create_type, &ca_created_type},
     [SIGNER_RA_RENEW] = {"ra-renew", LANE_ADMIN, &ra_renew_type, &done_type},

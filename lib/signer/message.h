@@ -13,10 +13,15 @@
 
 #include "lib/codec/csr.h"
 #include "lib/codec/wire.h"
+#include "lib/policy/algorithms.h"
 #include "lib/policy/ca.h"
 
 enum signer_verb {
-    SIGNER_ENROL = 1,        /* leaf: a challenge, a key and claims → certificate */
+    SIGNER_ENROL = 1,        /* leaf: a challenge, a key and claims → certificate, or that it waits for approval */
+    SIGNER_RENEW,            /* leaf: a certificate, a new key and claims → the certificate after it, likewise */
+    SIGNER_POLL,             /* leaf: a transaction and a key → what has become of the request */
+    SIGNER_GET_CERT,         /* leaf: a serial number and a key → the certificate, to its holder alone */
+    SIGNER_NEXT_CA,          /* leaf: the certificates that follow a CA's, as its GetNextCACert answer */
     SIGNER_CHALLENGE,        /* leaf: challenges for the deliveries of a profile (operator) */
     SIGNER_CA_CREATE,        /* admin: a root or issuing CA */
     SIGNER_RA_RENEW,         /* admin: the next RA generation, where one is due */
@@ -27,21 +32,36 @@ enum signer_verb {
 };
 enum signer_lane { LANE_LEAF = 1, LANE_CRL = 2, LANE_ADMIN = 4 };
 
-struct signer_enrol {
-    const char *ca;                  /* id from the URL: must agree with the challenge */
+/* The SCEP message that a question comes from. */
+struct signer_origin {
+    const char *ca;                  /* id from the URL: what the question names must be of it */
     uint32_t version;                /* 0: production; else the staged version of the URL */
+    const char *transaction;         /* printable form, for log and audit, and to find a request that waits */
+    struct message_algorithms algorithms;      /* for the profile to judge */
+};
+struct signer_enrol {
+    struct signer_origin origin;
     const char *challenge;
     struct bytes spki;
     struct claims claims;
-    const char *transaction;         /* printable form, for log and audit */
-    uint32_t message_hash, message_cipher;     /* of the SCEP message, for the profile to judge */
-    bool oaep;
 };
+struct signer_renew {                /* on the word of chancery-scep that the certificate's key signed the message (DESIGN 2.3) */
+    struct signer_origin origin;
+    struct bytes predecessor;        /* the certificate, DER */
+    struct bytes spki;               /* the new key */
+    struct claims claims;
+};
+struct signer_poll { struct signer_origin origin; struct bytes spki; };
+struct signer_get_cert { struct signer_origin origin; struct bytes serial; struct bytes spki; };
 struct signer_certificate {
+    bool pending;                    /* it waits for approval: nothing else is set */
     struct bytes certificate;
-    struct bytes issuer;             /* the issuing CA's certificate */
+    struct bytes issuer;             /* the issuing CA's certificate; of SIGNER_GET_CERT none */
     bool repeated;                   /* the same certificate as before, for the same authorization and key */
 };
+
+struct signer_next_ca { const char *ca; };
+struct signer_next_ca_answer { struct bytes message; };       /* SignedData, signed by the CA (RFC 8894 section 4.7.1) */
 
 struct signer_challenge {
     uint32_t tenant;

@@ -18,6 +18,10 @@ enum { PEER_ROOT = 1, PEER_SCEP = 2, PEER_PUBLISHER = 4 };
 
 union server_request {
     struct signer_enrol enrol;
+    struct signer_renew renew;
+    struct signer_poll poll;
+    struct signer_get_cert get_cert;
+    struct signer_next_ca next_ca;
     struct signer_challenge challenge;
     struct signer_ca_create ca_create;
     struct signer_ra_renew ra_renew;
@@ -27,6 +31,7 @@ union server_request {
 };
 union server_answer {
     struct signer_certificate certificate;
+    struct signer_next_ca_answer next_ca;
     struct signer_challenges challenges;
     struct signer_ca_created ca_created;
     struct signer_crl_built crl_built;
@@ -36,6 +41,10 @@ union server_answer {
 #define ADAPT(name, member, out, function) \
     static enum result name(struct worker_call *c, const union server_request *q, union server_answer *a) { return function(c, &q->member, &a->out); }
 ADAPT(serve_enrol, enrol, certificate, enrol_handle)
+ADAPT(serve_renew, renew, certificate, renew_handle)
+ADAPT(serve_poll, poll, certificate, poll_handle)
+ADAPT(serve_get_cert, get_cert, certificate, get_cert_handle)
+ADAPT(serve_next_ca, next_ca, next_ca, next_ca_handle)
 ADAPT(serve_challenge, challenge, challenges, challenge_handle)
 ADAPT(serve_ca_create, ca_create, ca_created, authority_handle_create)
 ADAPT(serve_ra_renew, ra_renew, done, registration_handle_renew)
@@ -50,6 +59,10 @@ static const struct {
     enum result (*serve)(struct worker_call *, const union server_request *, union server_answer *);
 } server_verbs[SIGNER_VERBS] = {
     [SIGNER_ENROL] = {PEER_SCEP, serve_enrol},
+    [SIGNER_RENEW] = {PEER_SCEP, serve_renew},
+    [SIGNER_POLL] = {PEER_SCEP, serve_poll},
+    [SIGNER_GET_CERT] = {PEER_SCEP, serve_get_cert},
+    [SIGNER_NEXT_CA] = {PEER_SCEP, serve_next_ca},
     [SIGNER_CHALLENGE] = {PEER_ROOT, serve_challenge},
     [SIGNER_CA_CREATE] = {PEER_ROOT, serve_ca_create},
     [SIGNER_RA_RENEW] = {PEER_ROOT | PEER_PUBLISHER, serve_ra_renew},

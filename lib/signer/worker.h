@@ -26,6 +26,10 @@ struct worker_call {
 };
 
 enum result enrol_handle(struct worker_call *c, const struct signer_enrol *q, struct signer_certificate *out);
+enum result renew_handle(struct worker_call *c, const struct signer_renew *q, struct signer_certificate *out);
+enum result poll_handle(struct worker_call *c, const struct signer_poll *q, struct signer_certificate *out);
+enum result get_cert_handle(struct worker_call *c, const struct signer_get_cert *q, struct signer_certificate *out);
+enum result next_ca_handle(struct worker_call *c, const struct signer_next_ca *q, struct signer_next_ca_answer *out);
 enum result challenge_handle(struct worker_call *c, const struct signer_challenge *q, struct signer_challenges *out);
 enum result authority_handle_create(struct worker_call *c, const struct signer_ca_create *q, struct signer_ca_created *out);
 enum result registration_handle_renew(struct worker_call *c, const struct signer_ra_renew *q, struct signer_done *out);
