@@ -7,8 +7,8 @@
 #define TYPE_CERT_REP "3"
 #define STATUS_SUCCESS "0"
 #define STATUS_FAILURE "2"
+#define STATUS_PENDING "3"
 #define ATTRIBUTES_MOST 7
-#define FRAME_SIZE 256              /* bytes around the certificate in the degenerate SignedData */
 
 /* The attributes of one answer, and the fresh nonce that one of them borrows. */
 struct answer {
@@ -37,11 +37,20 @@ static enum result answer_begin(const struct message *request, const char *statu
 }
 
 /* A digest that must not be used any more is not mirrored. */
-static uint32_t answer_hash(const struct message *request)
+static uint32_t answer_hash(const struct message *request, const struct variant *variant)
 {
     uint32_t hash = request->signed_data.hash;
 
-    return hash == HASH_MD5 || hash >= HASH_OTHER ? HASH_SHA256 : hash;
+    if (hash != HASH_MD5 && hash < HASH_OTHER)
+        return hash;
+    return variant->capabilities == CAPABILITIES_LEGACY ? HASH_SHA1 : HASH_SHA256;
+}
+
+static uint32_t answer_cipher(uint32_t cipher, const struct variant *variant)
+{
+    if (cipher >= CIPHER_OTHER || (cipher == CIPHER_DES && variant->capabilities != CAPABILITIES_LEGACY))
+        return CIPHER_AES128;
+    return cipher;
 }
 
 static enum result answer_sign(const struct message *request, struct bytes content, struct answer *x, const struct responder *by,
@@ -49,28 +58,27 @@ static enum result answer_sign(const struct message *request, struct bytes conte
 {
     struct cms_attributes attributes = {x->items, x->count};
 
-    return cms_sign(content, &attributes, by->key, answer_hash(request), &by->certificate, 1, a, der);
+    return cms_sign(content, &attributes, by->key, answer_hash(request, by->variant), &by->certificate, 1, a, der);
 }
 
-enum result cert_rep_success(const struct message *request, uint32_t cipher, const struct responder *by, struct bytes certificate,
-                             struct arena *a, struct bytes *der)
+enum result cert_rep_success(const struct message *request, uint32_t cipher, const struct responder *by, struct bytes content, struct arena *a,
+                             struct bytes *der)
 {
     struct answer x;
-    struct buf inner;
     struct bytes sealed;
+    enum result r = cms_seal(content, request->signed_data.signer_certificate, answer_cipher(cipher, by->variant), a, &sealed);
 
-    buf_init(&inner, certificate.n + FRAME_SIZE);
-    if (cipher >= CIPHER_OTHER)
-        cipher = CIPHER_AES128;
-    enum result r = cms_certificates(&certificate, 1, &inner);
-    if (r == R_OK)
-        r = cms_seal(buf_bytes(&inner), request->signed_data.signer_certificate, cipher, a, &sealed);
     if (r == R_OK)
         r = answer_begin(request, STATUS_SUCCESS, &x);
-    if (r == R_OK)
-        r = answer_sign(request, sealed, &x, by, a, der);
-    buf_free(&inner);
-    return r;
+    return r == R_OK ? answer_sign(request, sealed, &x, by, a, der) : r;
+}
+
+enum result cert_rep_pending(const struct message *request, const struct responder *by, struct arena *a, struct bytes *der)
+{
+    struct answer x;
+    enum result r = answer_begin(request, STATUS_PENDING, &x);
+
+    return r == R_OK ? answer_sign(request, BYTES_NONE, &x, by, a, der) : r;
 }
 
 enum result cert_rep_failure(const struct message *request, enum fail_info fail, const char *text, const struct responder *by,

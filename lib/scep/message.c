@@ -50,10 +50,10 @@ static enum message_type type_decode(const struct cms_attribute *attribute)
     return MESSAGE_OTHER;
 }
 
-enum result message_decode(struct bytes der, struct arena *a, struct message *out)
+enum result message_decode(struct bytes der, bool lenient, struct arena *a, struct message *out)
 {
     struct message m = {.type = MESSAGE_OTHER};
-    enum result r = cms_open_signed(der, false, a, &m.signed_data);
+    enum result r = cms_open_signed(der, lenient, a, &m.signed_data);
 
     if (r != R_OK)
         return r;

@@ -31,8 +31,8 @@ struct message {
     struct bytes sender_nonce;         /* 1 to LIMIT_SCEP_NONCE octets */
 };
 /* R_BAD_MESSAGE where it cannot be answered in SCEP: no SignedData, no transactionID or no senderNonce of the right type and
- * length. A messageType that is missing or odd makes it MESSAGE_OTHER, which can be. */
-enum result message_decode(struct bytes der, struct arena *a, struct message *out);
+ * length. A messageType that is missing or odd makes it MESSAGE_OTHER, which can be. lenient: see cms_open_signed. */
+enum result message_decode(struct bytes der, bool lenient, struct arena *a, struct message *out);
 
 /* The transaction id in printable ASCII: other bytes and backslashes as \xHH. NULL where memory ran out. */
 const char *message_transaction_text(const struct message *m, struct arena *a);

@@ -14,6 +14,8 @@
 static const char *const operations[] = {
     [OPERATION_GET_CA_CAPS] = "GetCACaps",
     [OPERATION_GET_CA_CERT] = "GetCACert",
+    [OPERATION_GET_CA_CERT_CHAIN] = "GetCACertChain",
+    [OPERATION_GET_NEXT_CA_CERT] = "GetNextCACert",
     [OPERATION_PKI] = "PKIOperation",
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
@@ -79,16 +81,15 @@ static bool version_decode(struct bytes segment, uint32_t *out)
     return true;
 }
 
-static bool variant_decode(struct bytes segment, char out[URL_VARIANT_SIZE])
+static bool variant_decode(struct bytes segment, struct variant *out)
 {
-    if (segment.n == 0 || segment.n >= URL_VARIANT_SIZE)
+    char text[VARIANT_SIZE];
+
+    if (segment.n == 0 || segment.n >= sizeof text)
         return false;
-    for (size_t i = 0; i < segment.n; i++)
-        if (!islower(segment.p[i]) && !isdigit(segment.p[i]) && segment.p[i] != '-')
-            return false;
-    memcpy(out, segment.p, segment.n);
-    out[segment.n] = '\0';
-    return true;
+    memcpy(text, segment.p, segment.n);
+    text[segment.n] = '\0';
+    return variant_from_text(text, out) == R_OK;
 }
 
 static bool path_decode(struct bytes path, struct scep_url *u)
@@ -109,7 +110,7 @@ static bool path_decode(struct bytes path, struct scep_url *u)
     rest = before;
     /* A variant that cannot be read must not fall back to the compatible set without a word: the URI is refused. */
     if (segment_next(&rest, &segment) && bytes_equal(segment, bytes_of_text("p")))
-        return segment_next(&rest, &segment) && variant_decode(segment, u->variant);
+        return segment_next(&rest, &segment) && variant_decode(segment, &u->variant);
     return true;
 }
 

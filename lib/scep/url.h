@@ -14,21 +14,25 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/bytes.h"
+#include "lib/policy/variant.h"
 
 #define URL_CA_SIZE 37              /* an id in text form, with its NUL */
-#define URL_VARIANT_SIZE 33
 
-enum scep_operation { OPERATION_NONE, OPERATION_GET_CA_CAPS, OPERATION_GET_CA_CERT, OPERATION_PKI, OPERATION_OTHER };
+/* GetCACertChain is of drafts before RFC 8894 (interop Q15). */
+enum scep_operation {
+    OPERATION_NONE, OPERATION_GET_CA_CAPS, OPERATION_GET_CA_CERT, OPERATION_GET_CA_CERT_CHAIN, OPERATION_GET_NEXT_CA_CERT, OPERATION_PKI,
+    OPERATION_OTHER
+};
 const char *scep_operation_name(enum scep_operation operation);      /* "-" for NONE, "other" for OTHER */
 
 struct scep_url {
     char ca[URL_CA_SIZE];           /* lower case */
     uint32_t version;               /* a staged version; 0: production */
-    char variant[URL_VARIANT_SIZE]; /* "": none */
+    struct variant variant;         /* all zero: none */
     enum scep_operation operation;  /* NONE: no such parameter; OTHER: one that is not served */
     struct bytes message;           /* as written, borrowed from uri; .p NULL: none */
 };
-/* R_NOT_FOUND where the path is not of that form. */
+/* R_NOT_FOUND where the path is not of that form, a variant of unknown words among it. */
 enum result url_decode(const char *uri, struct scep_url *out);
 
 /* The bytes of a message parameter, in the arena. R_BAD_INPUT where it is absent, empty or, with every tolerance above, no

@@ -28,7 +28,7 @@ static struct message decoded(struct bytes der)
 {
     struct message m;
 
-    cr_assert_eq(message_decode(der, &arena, &m), R_OK);
+    cr_assert_eq(message_decode(der, false, &arena, &m), R_OK);
     return m;
 }
 
@@ -81,7 +81,7 @@ Test(scep_message, attributes)
             made.items[cases[i].place] = (struct cms_attribute){cases[i].oid, cases[i].tag, cases[i].value};
         else
             made.items[cases[i].place] = made.items[--made.count];
-        enum result r = message_decode(message_make(TEXT("content"), &made, &client, HASH_SHA256), &arena, &m);
+        enum result r = message_decode(message_make(TEXT("content"), &made, &client, HASH_SHA256), false, &arena, &m);
         cr_assert_eq(r, cases[i].result, "%s: %s", cases[i].why, result_name(r));
         if (r != R_OK)
             continue;
@@ -129,6 +129,19 @@ Test(scep_message, transaction_text)
     }
 }
 
+static const struct variant none;
+
+static struct bytes degenerate(const struct peer *issued)
+{
+    struct buf out;
+
+    buf_init(&out, LIMIT_CERTIFICATE);
+    cr_assert_eq(cms_certificates(&issued->der, 1, &out), R_OK);
+    struct bytes made = arena_bytes(&arena, buf_bytes(&out));
+    buf_free(&out);
+    return made;
+}
+
 static void check_attributes(const struct answer_read *x, const struct message *request, const char *status)
 {
     cr_assert(answer_says(x, OID_SCEP_MESSAGE_TYPE, V_ASN1_PRINTABLESTRING, TEXT("3")));
@@ -163,7 +176,7 @@ Test(scep_message, failure)
         {FAIL_BAD_REQUEST, "2", "ChallengeExpired"}, {FAIL_BAD_TIME, "3", NULL}, {FAIL_BAD_CERT_ID, "4", NULL},
     };
     struct attributes_made made = request_attributes("19");
-    struct responder by = {ra_key, ra.der};
+    struct responder by = {ra_key, ra.der, &none};
 
     made.items[1].type = DER_UTF8_STRING;
     made.items[2].value = TEXT("01234567");
@@ -189,24 +202,28 @@ Test(scep_message, failure)
 
 Test(scep_message, success_mirrors_the_request)
 {
-    static const struct { uint32_t hash, cipher; int digest, nid; const char *why; } cases[] = {
-        {HASH_SHA256, CIPHER_AES128, NID_sha256, NID_aes_128_cbc, "the usual"},
-        {HASH_SHA384, CIPHER_AES192, NID_sha384, NID_aes_192_cbc, "as sent"},
-        {HASH_SHA512, CIPHER_AES256, NID_sha512, NID_aes_256_cbc, "as sent"},
-        {HASH_SHA1, CIPHER_DES3, NID_sha1, NID_des_ede3_cbc, "an old device"},
-        {HASH_MD5, CIPHER_OTHER, NID_sha256, NID_aes_128_cbc, "what must not be used any more"},
-        {HASH_OTHER, 4711, NID_sha256, NID_aes_128_cbc, "what is not known"},
+    static const struct variant legacy = {.capabilities = CAPABILITIES_LEGACY};
+    static const struct { uint32_t hash, cipher; int digest, nid; const char *why; bool legacy; } cases[] = {
+        {HASH_SHA256, CIPHER_AES128, NID_sha256, NID_aes_128_cbc, "the usual", false},
+        {HASH_SHA384, CIPHER_AES192, NID_sha384, NID_aes_192_cbc, "as sent", false},
+        {HASH_SHA512, CIPHER_AES256, NID_sha512, NID_aes_256_cbc, "as sent", false},
+        {HASH_SHA1, CIPHER_DES3, NID_sha1, NID_des_ede3_cbc, "an old device", false},
+        {HASH_MD5, CIPHER_OTHER, NID_sha256, NID_aes_128_cbc, "what must not be used any more", false},
+        {HASH_OTHER, 4711, NID_sha256, NID_aes_128_cbc, "what is not known", false},
+        {HASH_MD5, CIPHER_DES, NID_sha256, NID_aes_128_cbc, "single DES from a client of today, which reads no single DES", false},
+        {HASH_MD5, CIPHER_DES3, NID_sha1, NID_des_ede3_cbc, "a device of the legacy variant gets no MD5", true},
     };
     struct attributes_made made = request_attributes("19");
     struct peer issued = peer_make(rsa_make(), "issued", "77");
-    struct responder by = {ra_key, ra.der};
+    struct responder by = {ra_key, ra.der, &none};
     struct message request = decoded(message_make(TEXT("x"), &made, &client, HASH_SHA256));
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bytes der;
         int signature;
         request.signed_data.hash = cases[i].hash;
-        cr_assert_eq(cert_rep_success(&request, cases[i].cipher, &by, issued.der, &arena, &der), R_OK, "%s", cases[i].why);
+        by.variant = cases[i].legacy ? &legacy : &none;
+        cr_assert_eq(cert_rep_success(&request, cases[i].cipher, &by, degenerate(&issued), &arena, &der), R_OK, "%s", cases[i].why);
         struct answer_read x = answer_open(der, &ra);
         check_attributes(&x, &request, "0");
         cr_assert_null(answer_attribute(&x, OID_SCEP_FAIL_INFO));
@@ -221,12 +238,27 @@ Test(scep_message, success_mirrors_the_request)
     peer_free(&issued);
 }
 
+Test(scep_message, pending)
+{
+    struct attributes_made made = request_attributes("19");
+    struct responder by = {ra_key, ra.der, &none};
+    struct message request = decoded(message_make(TEXT("x"), &made, &client, HASH_SHA256));
+    struct bytes der;
+
+    cr_assert_eq(cert_rep_pending(&request, &by, &arena, &der), R_OK);
+    struct answer_read x = answer_open(der, &ra);
+    check_attributes(&x, &request, "3");
+    cr_assert_null(answer_attribute(&x, OID_SCEP_FAIL_INFO));
+    cr_assert_eq(x.content.n, 0, "nothing inside");
+    answer_close(&x);
+}
+
 /* A certificate whose key nothing can be sealed to. */
 Test(scep_message, success_for_an_ec_key_is_refused)
 {
     struct attributes_made made = request_attributes("19");
     struct peer ec = peer_make(EVP_EC_gen("P-256"), "ec", "5");
-    struct responder by = {ra_key, ra.der};
+    struct responder by = {ra_key, ra.der, &none};
     struct message request = decoded(message_make(TEXT("x"), &made, &client, HASH_SHA256));
 
     request.signed_data.signer_certificate = ec.der;
@@ -245,7 +277,7 @@ Test(scep_message, garbage)
         struct message m;
         uint8_t *cut = alone(der, n);
         arena_init(&a, LIMIT_ARENA_REQUEST);
-        cr_assert_eq(message_decode(BYTES(cut, n), &a, &m) == R_OK, n == der.n, "the first %zu bytes", n);
+        cr_assert_eq(message_decode(BYTES(cut, n), false, &a, &m) == R_OK, n == der.n, "the first %zu bytes", n);
         arena_free(&a);
         free(cut);
     }
@@ -255,7 +287,7 @@ Test(scep_message, garbage)
         uint8_t *changed = alone(der, der.n);
         changed[at] ^= (uint8_t)(1 << at % 8);
         arena_init(&a, LIMIT_ARENA_REQUEST);
-        (void)message_decode(BYTES(changed, der.n), &a, &m);
+        (void)message_decode(BYTES(changed, der.n), false, &a, &m);
         arena_free(&a);
         free(changed);
     }

@@ -47,12 +47,13 @@ Test(scep_url, paths)
         {"/scep/" CA "/v99999999999999999999", R_NOT_FOUND, 0, "", "a number beyond all types"},
         {"/scep/" CA "/vpn", R_OK, 0, "", "no number: the client's own"},
         {"/scep/" CA "/v", R_OK, 0, "", "no number at all"},
-        {"/scep/" CA "/p/windows", R_OK, 0, "windows", "a variant"},
-        {"/scep/" CA "/p/windows/pkiclient.exe", R_OK, 0, "windows", "a variant and what a client appends"},
-        {"/scep/" CA "/v2/p/cisco-ios/x", R_OK, 2, "cisco-ios", "all parts"},
-        {"/scep/" CA "/p/abcdefghijklmnopqrstuvwxyz012345", R_OK, 0, "abcdefghijklmnopqrstuvwxyz012345", "32 characters"},
-        {"/scep/" CA "/p/abcdefghijklmnopqrstuvwxyz0123456", R_NOT_FOUND, 0, "", "33 characters"},
-        {"/scep/" CA "/p/Windows", R_NOT_FOUND, 0, "", "a variant in upper case"},
+        {"/scep/" CA "/p/modern", R_OK, 0, "modern", "a variant"},
+        {"/scep/" CA "/p/lenient-ra/pkiclient.exe", R_OK, 0, "ra-lenient", "a variant and what a client appends"},
+        {"/scep/" CA "/v2/p/legacy-withissuer/x", R_OK, 2, "legacy-withissuer", "all parts"},
+        {"/scep/" CA "/p/lenient-withissuer-issuer-legacy", R_OK, 0, "legacy-issuer-withissuer-lenient", "the longest, 32 characters"},
+        {"/scep/" CA "/p/lenient-withissuer-issuer-legacyx", R_NOT_FOUND, 0, "", "33 characters"},
+        {"/scep/" CA "/p/Modern", R_NOT_FOUND, 0, "", "a variant in upper case"},
+        {"/scep/" CA "/p/cisco", R_NOT_FOUND, 0, "", "a word that is not known: no falling back without a word"},
         {"/scep/" CA "/p/", R_NOT_FOUND, 0, "", "an empty variant"},
         {"/scep/" CA "/p", R_NOT_FOUND, 0, "", "no variant"},
         {"/scep/" CA "/p/a%20b", R_NOT_FOUND, 0, "", "an escape in a variant"},
@@ -82,7 +83,9 @@ Test(scep_url, paths)
         }
         cr_assert_str_eq(u.ca, CA, "%s", cases[i].why);
         cr_assert_eq(u.version, cases[i].version, "%s: version %u", cases[i].why, u.version);
-        cr_assert_str_eq(u.variant, cases[i].variant, "%s", cases[i].why);
+        char variant[VARIANT_SIZE];
+        variant_to_text(&u.variant, variant);
+        cr_assert_str_eq(variant, cases[i].variant, "%s", cases[i].why);
         cr_assert_eq(u.operation, OPERATION_NONE, "%s", cases[i].why);
         cr_assert_null(u.message.p, "%s", cases[i].why);
     }
@@ -108,8 +111,8 @@ Test(scep_url, queries)
         {"?operation=GetCACaps&operation=PKIOperation", OPERATION_GET_CA_CAPS, NULL, "the first of two"},
         {"?a=b&&x&operation=GetCACaps&z=", OPERATION_GET_CA_CAPS, NULL, "unknown and odd parameters"},
         {"?op%65ration=GetCA%43aps", OPERATION_GET_CA_CAPS, NULL, "escapes in name and value"},
-        {"?operation=GetCACertChain", OPERATION_OTHER, NULL, "obsolete"},
-        {"?operation=GetNextCACert", OPERATION_OTHER, NULL, "not served"},
+        {"?operation=GetCACertChain", OPERATION_GET_CA_CERT_CHAIN, NULL, "of old drafts"},
+        {"?operation=GetNextCACert", OPERATION_GET_NEXT_CA_CERT, NULL, "RFC 8894"},
         {"?operation=GetCACaps%00", OPERATION_OTHER, NULL, "a NUL behind it"},
         {"?operation=GetCACap", OPERATION_OTHER, NULL, "a prefix"},
         {"?operation=GetCACapsX", OPERATION_OTHER, NULL, "more than it"},
@@ -210,16 +213,22 @@ Test(scep_url, garbage)
 
 Test(scep_url, capabilities)
 {
-    static const struct { const char *line; int there; const char *why; } cases[] = {
-        {"\nAES\n", 1, "RFC 8894"}, {"\nPOSTPKIOperation\n", 1, "RFC 8894"}, {"\nSHA-256\n", 1, "RFC 8894"},
-        {"\nSCEPStandard\n", 1, "RFC 8894"}, {"\nSHA-384\n", 1, "strongSwan reads AES only beside it"},
-        {"\nDES3\n", 1, "macOS asks for it"}, {"\nRenewal\n", 0, "not served"}, {"\nGetNextCACert\n", 0, "not served"},
-        {"\nUpdate\n", 0, "not served"}, {"\r", 0, "LF alone"}, {"\n\n", 0, "no empty line"},
+    static const struct { const char *variant; bool next; const char *text, *why; } cases[] = {
+        {"", false, "AES\nDES3\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-1\nSHA-256\nSHA-384\nSHA-512\n",
+         "what is served; strongSwan reads AES and Renewal only beside SHA-384, macOS asks for DES3"},
+        {"", true, "AES\nDES3\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-1\nSHA-256\nSHA-384\nSHA-512\nGetNextCACert\n", "a version is staged"},
+        {"modern", false, "AES\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-256\nSHA-384\nSHA-512\n", "nothing old"},
+        {"legacy-lenient", false, "DES3\nRenewal\nSHA-1\n", "nothing new"},
+        {"apple", false, "Renewal\nSHA-1\nSHA-256\nAES\nDES3\nSCEPStandard\nPOSTPKIOperation\n", "interop Q21"},
+        {"ra-withchain", false, "AES\nDES3\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-1\nSHA-256\nSHA-384\nSHA-512\n", "other groups change nothing"},
     };
-    char text[512];
+    struct arena a;
 
-    snprintf(text, sizeof text, "\n%s", capabilities_text());
-    cr_assert_eq(text[strlen(text) - 1], '\n', "a line end at the end");
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        cr_assert_eq(strstr(text, cases[i].line) != NULL, cases[i].there, "%s: %s", cases[i].line, cases[i].why);
+    arena_init(&a, LIMIT_ARENA_REQUEST);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct variant v;
+        cr_assert_eq(variant_from_text(cases[i].variant, &v), R_OK, "%s", cases[i].why);
+        cr_assert_str_eq(capabilities_text(&v, cases[i].next, &a), cases[i].text, "%s", cases[i].why);
+    }
+    arena_free(&a);
 }
