@@ -16,8 +16,9 @@
 #include "lib/scep/url.h"
 #include "lib/service/daemon.h"
 #include "lib/service/endpoint.h"
-#include "lib/service/enrol.h"
+#include "lib/service/pki_operation.h"
 #include "lib/service/prefork.h"
+#include "lib/service/rollover.h"
 #include "lib/store/migrate.h"
 
 #define DATABASE_USER "chancery_scep"
@@ -33,7 +34,7 @@ struct program {
 
 struct worker {
     struct endpoints *endpoints;
-    struct enrol_context enrol;
+    struct pki_context pki;
 };
 
 /* One request as it is being answered. */
@@ -87,18 +88,39 @@ static void answer(const struct exchange *x, const char *content_type, struct by
 
 static void get_ca_caps(const struct exchange *x, struct endpoint *e)
 {
-    (void)e;
-    answer(x, "text/plain", bytes_of_text(capabilities_text()));
+    const char *text = capabilities_text(&x->url->variant, e->next_version != 0, x->arena);
+
+    if (text)
+        answer(x, "text/plain", bytes_of_text(text));
+    else
+        refuse_and_log(x, R_NO_MEMORY, "the capabilities");
 }
 
 static void get_ca_cert(const struct exchange *x, struct endpoint *e)
 {
-    answer(x, "application/x-x509-ca-ra-cert", e->ca_certificates);
+    answer(x, "application/x-x509-ca-ra-cert", e->ca_certificates[x->url->variant.ca_chain]);
 }
 
-static void pki_operation(const struct exchange *x, struct endpoint *e)
+/* Of drafts before RFC 8894: clients that ask it want everything (interop Q15). */
+static void get_ca_cert_chain(const struct exchange *x, struct endpoint *e)
 {
-    struct enrol_call call = {.url = x->url, .message = x->request->body, .remote = x->request->remote};
+    answer(x, "application/x-x509-ca-ra-cert-chain", e->ca_certificates[CA_CHAIN_FULL]);
+}
+
+static void get_next_ca_cert(const struct exchange *x, struct endpoint *e)
+{
+    struct bytes reply;
+    enum result r = rollover_answer(x->worker->pki.signer_socket, e, x->arena, &reply);
+
+    if (r == R_OK)
+        answer(x, "application/x-x509-next-ca-cert", reply);
+    else
+        refuse_and_log(x, r, "the CA version that follows");
+}
+
+static void operate(const struct exchange *x, struct endpoint *e)
+{
+    struct pki_call call = {.url = x->url, .message = x->request->body, .remote = x->request->remote};
     struct bytes reply;
     enum result r = R_OK;
 
@@ -110,7 +132,7 @@ static void pki_operation(const struct exchange *x, struct endpoint *e)
         refuse_and_log(x, r, "no message");
         return;
     }
-    r = enrol(&x->worker->enrol, e, &call, x->arena, &reply);
+    r = pki_operation(&x->worker->pki, e, &call, x->arena, &reply);
     if (r == R_OK)
         answer(x, "application/x-pki-message", reply);
     else
@@ -120,7 +142,9 @@ static void pki_operation(const struct exchange *x, struct endpoint *e)
 static void (*const operations[])(const struct exchange *, struct endpoint *) = {
     [OPERATION_GET_CA_CAPS] = get_ca_caps,
     [OPERATION_GET_CA_CERT] = get_ca_cert,
-    [OPERATION_PKI] = pki_operation,
+    [OPERATION_GET_CA_CERT_CHAIN] = get_ca_cert_chain,
+    [OPERATION_GET_NEXT_CA_CERT] = get_next_ca_cert,
+    [OPERATION_PKI] = operate,
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -138,7 +162,7 @@ static void handle(void *context, const struct serve_request *request, struct ar
     }
     if (url.operation >= OPERATIONS || !operations[url.operation]) {
         refuse_and_log(&x, R_BAD_INPUT, "the operation");
-        serve_text(reply, reply->status, "The operations are GetCACaps, GetCACert and PKIOperation.\n");
+        serve_text(reply, reply->status, "The operations are GetCACaps, GetCACert, GetNextCACert and PKIOperation.\n");
         return;
     }
     r = endpoint_find(w->endpoints, url.ca, url.version, &e);
@@ -163,6 +187,11 @@ static enum result endpoint_load(void *context, const char *ca, uint32_t staged,
     return scep_endpoint_read(context, ca, staged, timeout_ms, a, out);
 }
 
+static enum result crl_load(void *context, const char *ca, uint32_t staged, struct bytes serial, struct arena *a, struct scep_crl *out)
+{
+    return scep_crl_read(context, ca, staged, serial, a, out);
+}
+
 static int worker_run(void *context, int index)
 {
     const struct program *p = context;
@@ -178,7 +207,7 @@ static int worker_run(void *context, int index)
         r = endpoints_open(&cache, &w.endpoints);
     }
     if (r == R_OK) {
-        w.enrol = (struct enrol_context){w.endpoints, p->conf.leaf_socket};
+        w.pki = (struct pki_context){w.endpoints, p->conf.leaf_socket, crl_load, db};
         status = serve_loop(p->listener, handle, &w);
     } else {
         log_event(LOG_LEVEL_ERROR, "worker-not-started", LOG_RESULT(r));

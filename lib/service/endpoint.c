@@ -144,30 +144,41 @@ static enum result generations_open(struct entry *e, const struct scep_endpoint 
     return p->generation_count > 0 ? R_OK : R_BAD_KEY;
 }
 
-static enum result ca_certificates_make(struct entry *e, const struct scep_endpoint *row)
+/* One answer to GetCACert, of the first count of list. */
+static enum result ca_certificates_encode(struct entry *e, const struct bytes *list, uint32_t count, struct bytes *answer)
 {
-    const struct ra_generation *newest = &e->endpoint.generations[0];
-    struct bytes list[3 + LIMIT_CHAIN];
-    uint32_t count = 0;
     size_t size = 256;
     struct buf out;
 
-    if (row->chain_count > LIMIT_CHAIN)
-        return R_TOO_LARGE;
-    list[count++] = newest->encrypt_certificate;
-    list[count++] = newest->sign_certificate;
-    list[count++] = row->certificate;
-    for (uint32_t i = 0; i < row->chain_count; i++)
-        list[count++] = row->chain[i];
     for (uint32_t i = 0; i < count; i++)
         size += list[i].n;
     buf_init(&out, size);
     enum result r = cms_certificates(list, count, &out);
     if (r == R_OK) {
-        e->endpoint.ca_certificates = arena_bytes(&e->arena, buf_bytes(&out));
-        r = e->endpoint.ca_certificates.p ? R_OK : R_NO_MEMORY;
+        *answer = arena_bytes(&e->arena, buf_bytes(&out));
+        r = answer->p ? R_OK : R_NO_MEMORY;
     }
     buf_free(&out);
+    return r;
+}
+
+static enum result ca_certificates_make(struct entry *e, const struct scep_endpoint *row)
+{
+    const struct ra_generation *newest = &e->endpoint.generations[0];
+    struct bytes list[3 + LIMIT_CHAIN] = {newest->encrypt_certificate, newest->sign_certificate, row->certificate};
+    const uint32_t counts[CA_CHAIN_COUNT] = {[CA_CHAIN_RA] = 2, [CA_CHAIN_ISSUER] = 3, [CA_CHAIN_FULL] = 3 + row->chain_count};
+    enum result r = R_OK;
+
+    if (row->chain_count > LIMIT_CHAIN)
+        return R_TOO_LARGE;
+    for (uint32_t i = 0; i < row->chain_count; i++)
+        list[3 + i] = row->chain[i];
+    for (uint32_t i = 0; r == R_OK && i < CA_CHAIN_COUNT; i++)
+        r = ca_certificates_encode(e, list, counts[i], &e->endpoint.ca_certificates[i]);
+    e->endpoint.certificate = row->certificate;
+    e->endpoint.chain = row->chain;
+    e->endpoint.chain_count = row->chain_count;
+    e->endpoint.next_version = row->next_version;
     return r;
 }
 
@@ -367,4 +378,12 @@ void endpoint_reload(struct endpoints *all, struct endpoint *endpoint)
 
     if (now - e->read_ms >= ENDPOINT_AGAIN_MS)
         (void)entry_refresh(all, e, now, false);
+}
+
+enum result endpoint_keep_next(struct endpoint *endpoint, struct bytes answer)
+{
+    struct entry *e = (struct entry *)endpoint;
+
+    endpoint->next = arena_bytes(&e->arena, answer);
+    return endpoint->next.p ? R_OK : R_NO_MEMORY;
 }

@@ -13,6 +13,7 @@
 #define CHANCERY_SERVICE_ENDPOINT_H
 
 #include "lib/codec/cms.h"
+#include "lib/policy/variant.h"
 #include "lib/store/scep.h"
 
 #define ENDPOINT_MOST 256
@@ -30,7 +31,13 @@ struct ra_generation {
 struct endpoint {
     const char *ca;                        /* id, lower case */
     uint32_t staged;                       /* the version in the URL; 0: production */
-    struct bytes ca_certificates;          /* the answer to GetCACert: RA encryption first, RA signing, issuing CA, chain (Q22) */
+    uint32_t next_version;                 /* that is staged to follow; 0: none */
+    struct bytes certificate;              /* of the issuing CA */
+    struct bytes *chain;                   /* above it, nearest first */
+    uint32_t chain_count;
+    /* The answers to GetCACert, by enum variant_ca_chain: RA encryption first, RA signing, issuing CA, chain (Q22). */
+    struct bytes ca_certificates[CA_CHAIN_COUNT];
+    struct bytes next;                     /* the answer to GetNextCACert, once it was asked for (endpoint_keep_next); .p NULL: not yet */
     struct ra_generation generations[SCEP_GENERATIONS];        /* newest first */
     uint32_t generation_count;             /* one at least */
 };
@@ -57,5 +64,8 @@ enum result endpoint_find(struct endpoints *all, const char *ca, uint32_t staged
 /* A message names a generation that is not here: reads the endpoint again, at most once in ENDPOINT_AGAIN_MS. Whatever comes of
  * it, the endpoint stays usable. */
 void endpoint_reload(struct endpoints *all, struct endpoint *e);
+
+/* Keeps the answer to GetNextCACert until the endpoint is read again: the signer is not asked for each. R_NO_MEMORY. */
+enum result endpoint_keep_next(struct endpoint *e, struct bytes answer);
 
 #endif

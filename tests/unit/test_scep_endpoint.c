@@ -5,21 +5,25 @@ TestSuite(scep_endpoint, .init = shelf_setup, .fini = shelf_teardown);
 Test(scep_endpoint, ca_certificates)
 {
     const struct bytes want[] = {shelf.newer.encrypt.der, shelf.newer.sign.der, shelf.issuer.der, shelf.parent.der};
+    static const int counts[CA_CHAIN_COUNT] = {[CA_CHAIN_FULL] = 4, [CA_CHAIN_ISSUER] = 3, [CA_CHAIN_RA] = 2};
     struct endpoint *e = found();
-    const unsigned char *p = e->ca_certificates.p;
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)e->ca_certificates.n);
-    STACK_OF(X509) *inside = CMS_get1_certs(cms);
 
-    cr_assert_eq(p, e->ca_certificates.p + e->ca_certificates.n);
-    cr_assert_eq(sk_X509_num(inside), 4);
-    for (int i = 0; i < 4; i++) {
-        unsigned char *der = NULL;
-        int n = i2d_X509(sk_X509_value(inside, i), &der);
-        cr_assert(bytes_equal(BYTES(der, (size_t)n), want[i]), "certificate %d", i);
-        OPENSSL_free(der);
+    for (int chain = 0; chain < CA_CHAIN_COUNT; chain++) {
+        struct bytes answer = e->ca_certificates[chain];
+        const unsigned char *p = answer.p;
+        CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)answer.n);
+        STACK_OF(X509) *inside = CMS_get1_certs(cms);
+        cr_assert_eq(p, answer.p + answer.n);
+        cr_assert_eq(sk_X509_num(inside), counts[chain]);
+        for (int i = 0; i < counts[chain]; i++) {
+            unsigned char *der = NULL;
+            int n = i2d_X509(sk_X509_value(inside, i), &der);
+            cr_assert(bytes_equal(BYTES(der, (size_t)n), want[i]), "certificate %d", i);
+            OPENSSL_free(der);
+        }
+        sk_X509_pop_free(inside, X509_free);
+        CMS_ContentInfo_free(cms);
     }
-    sk_X509_pop_free(inside, X509_free);
-    CMS_ContentInfo_free(cms);
 }
 
 Test(scep_endpoint, known_endpoint_is_read_again)

@@ -7,7 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/scep/cert_rep.h"
-#include "lib/service/enrol.h"
+#include "lib/service/pki_operation.h"
 #include "lib/signer/frame.h"
 #include "lib/signer/message.h"
 
@@ -22,26 +22,51 @@ static struct {
     enum result result;
     const char *detail;
     bool hangs_up;
+    bool pending;
     struct bytes certificate;
     atomic_int asked;
-    struct signer_enrol request;
+    unsigned verb;
+    union {
+        struct signer_enrol enrol;
+        struct signer_renew renew;
+        struct signer_poll poll;
+        struct signer_get_cert get_cert;
+    } request;
     struct arena arena;
 } signer;
+
+/* ---- CRLs ---- */
+
+static struct { struct scep_crl crl; enum result result; struct bytes serial; } shelf_crl;
+
+static enum result crl_read(void *context, const char *ca, uint32_t staged, struct bytes serial, struct arena *a, struct scep_crl *out)
+{
+    (void)context;
+    (void)a;
+    cr_assert_str_eq(ca, CA);
+    cr_assert_eq(staged, 0);
+    shelf_crl.serial = arena_bytes(&arena, serial);
+    *out = shelf_crl.crl;
+    return shelf_crl.result;
+}
+
+/* ---- the signer's thread ---- */
 
 static void signer_answer(int fd)
 {
     struct buf in, out, part;
     int64_t deadline = clock_monotonic_ms() + 10000;
     struct signer_reply reply = {signer.result, signer.detail};
-    struct signer_certificate answer = {signer.certificate, signer.certificate, false};
+    struct signer_certificate answer = {signer.pending, signer.certificate, signer.certificate, false};
     uint8_t size[2];
 
     buf_init(&in, LIMIT_FRAME);
     buf_init(&out, LIMIT_FRAME);
     buf_init(&part, LIMIT_FRAME);
     cr_assert_eq(frame_read(fd, &in, deadline), R_OK);
-    cr_assert_eq(in.p[0], SIGNER_ENROL);
-    const struct wire_type *type = signer_verbs[SIGNER_ENROL].request;
+    signer.verb = in.p[0];
+    cr_assert(signer.verb >= SIGNER_ENROL && signer.verb <= SIGNER_GET_CERT);
+    const struct wire_type *type = signer_verbs[signer.verb].request;
     cr_assert_eq(wire_decode(type, BYTES(in.p + 1, in.n - 1), &signer.arena, &signer.request), R_OK);
     signer.asked++;
     if (!signer.hangs_up) {
@@ -50,7 +75,7 @@ static void signer_answer(int fd)
         buf_append(&out, size, sizeof size);
         buf_append(&out, part.p, part.n);
         if (signer.result == R_OK)
-            cr_assert_eq(wire_encode(signer_verbs[SIGNER_ENROL].reply, &answer, &out), R_OK);
+            cr_assert_eq(wire_encode(signer_verbs[signer.verb].reply, &answer, &out), R_OK);
         cr_assert_eq(frame_write(fd, buf_bytes(&out), deadline), R_OK);
     }
     buf_free(&part);
@@ -161,15 +186,21 @@ static int lines(const char *text)
     return n;
 }
 
-static enum result run(struct bytes der, struct bytes *reply)
+static enum result run_as(const char *variant, struct bytes der, struct bytes *reply)
 {
-    const struct scep_url url = {.ca = CA, .operation = OPERATION_PKI};
-    const struct enrol_call call = {.url = &url, .message = der, .remote = "192.0.2.7"};
-    const struct enrol_context x = {shelf.cache, signer.socket};
+    struct scep_url url = {.ca = CA, .operation = OPERATION_PKI};
+    const struct pki_call call = {.url = &url, .message = der, .remote = "192.0.2.7"};
+    const struct pki_context x = {shelf.cache, signer.socket, crl_read, NULL};
     struct endpoint *e = found();
 
+    cr_assert_eq(variant_from_text(variant, &url.variant), R_OK);
     (void)logged();
-    return enrol(&x, e, &call, &arena, reply);
+    return pki_operation(&x, e, &call, &arena, reply);
+}
+
+static enum result run(struct bytes der, struct bytes *reply)
+{
+    return run_as("", der, reply);
 }
 
 static struct bytes sealed(struct bytes content, struct bytes recipient, uint32_t cipher)
@@ -226,14 +257,17 @@ Test(scep_enrol, success)
     cr_assert_eq(X509_cmp(certificate, client.certificate), 0);
     X509_free(certificate);
     answer_close(&x);
-    const struct signer_enrol *q = &signer.request;
+    const struct signer_enrol *q = &signer.request.enrol;
+    const struct message_algorithms *algorithms = &q->origin.algorithms;
     cr_assert_eq(signer.asked, 1);
-    cr_assert_str_eq(q->ca, CA);
-    cr_assert_eq(q->version, 0);
+    cr_assert_eq(signer.verb, SIGNER_ENROL);
+    cr_assert_str_eq(q->origin.ca, CA);
+    cr_assert_eq(q->origin.version, 0);
     cr_assert_str_eq(q->challenge, CHALLENGE);
-    cr_assert_str_eq(q->transaction, TRANSACTION);
+    cr_assert_str_eq(q->origin.transaction, TRANSACTION);
     cr_assert_str_eq(name_find(&q->claims.subject, OID_CN), "device 7");
-    cr_assert(q->message_hash == HASH_SHA512 && q->message_cipher == CIPHER_AES256 && !q->oaep);
+    cr_assert(algorithms->hash == HASH_SHA512 && algorithms->request_hash == HASH_SHA256 && algorithms->cipher == CIPHER_AES256);
+    cr_assert(!algorithms->oaep && !algorithms->lenient);
     const char *text = logged();
     cr_assert_eq(lines(text), 1, "%s", text);
     cr_assert(strstr(text, "event=enrolled") && strstr(text, "txn=\"8A1F+/=b\"") && strstr(text, "serial=01"), "%s", text);
@@ -260,7 +294,8 @@ Test(scep_enrol, oaep)
     struct answer_read x = answer_open(reply, &shelf.newer.sign);
     cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("0")));
     answer_close(&x);
-    cr_assert(signer.request.oaep && signer.request.message_hash == HASH_SHA1);
+    const struct message_algorithms *algorithms = &signer.request.enrol.origin.algorithms;
+    cr_assert(algorithms->oaep && algorithms->oaep_hash == HASH_SHA1 && algorithms->hash == HASH_SHA1);
 }
 
 Test(scep_enrol, refusals)
@@ -279,15 +314,19 @@ Test(scep_enrol, refusals)
         int asked;
         const char *why;
     } cases[] = {
-        {"17", SEALED, CSR_GOOD, 0, R_OK, "2", false, "BadMessageType", 0, "RenewalReq is not served"},
+        {"17", SEALED, CSR_GOOD, 0, R_PREDECESSOR_UNKNOWN, "1", false, "PredecessorUnknown", 1, "a renewal by a stranger's certificate"},
+        {"17", SEALED, CSR_GOOD, 0, R_RENEWAL_OFF, "2", true, "RenewalNotAllowed", 1, "a renewal that the profile does not have"},
+        {"17", SEALED, CSR_CHANGED, 0, R_OK, "1", false, "SignatureValidationFailed", 0, "a renewal: the request's signature"},
         {"18", SEALED, CSR_GOOD, 0, R_OK, "2", false, "BadMessageType", 0, "UpdateReq"},
-        {"20", SEALED, CSR_GOOD, 0, R_OK, "2", false, "BadMessageType", 0, "CertPoll"},
+        {"20", SEALED, CSR_GOOD, 0, R_OK, "1", false, "BadMessage", 0, "a poll that holds something else"},
+        {"21", SEALED, CSR_GOOD, 0, R_OK, "1", false, "BadMessage", 0, "GetCert that holds something else"},
+        {"22", SEALED, CSR_GOOD, 0, R_OK, "1", false, "BadMessage", 0, "GetCRL that holds something else"},
         {"3", SEALED, CSR_GOOD, 0, R_OK, "2", false, "BadMessageType", 0, "an answer"},
         {"x", SEALED, CSR_GOOD, 0, R_OK, "2", false, "BadMessageType", 0, "no number"},
         {"18", SEALED, CSR_GOOD, BROKEN, R_OK, "2", false, "BadMessageType", 0, "the type comes before the signature"},
         {"18", NONE, CSR_GOOD, 0, R_OK, "2", false, "BadMessageType", 0, "the type comes before the content"},
         {"19", SEALED, CSR_GOOD, BROKEN, R_OK, "1", false, "SignatureValidationFailed", 0, "a wrong signature"},
-        {"19", SEALED, CSR_GOOD, MD5, R_OK, "1", false, "BadMessage", 0, "MD5"},
+        {"19", SEALED, CSR_GOOD, MD5, R_BAD_ALG, "0", true, "AlgorithmNotAllowed", 1, "MD5, as the profile says"},
         {"19", CAMELLIA, CSR_GOOD, 0, R_OK, "1", false, "BadMessage", 0, "a cipher that is not served"},
         {"19", BARE, CSR_GOOD, 0, R_OK, "1", false, "BadMessage", 0, "a request that is not encrypted"},
         {"19", NONE, CSR_GOOD, 0, R_OK, "1", false, "BadMessage", 0, "nothing inside"},
@@ -345,7 +384,7 @@ Test(scep_enrol, refusals)
         answer_close(&x);
         cr_assert_eq(signer.asked, cases[i].asked, "%s", cases[i].why);
         /* one millisecond for the two clocks' rounding */
-        cr_assert(cases[i].fail[0] != '1' || elapsed >= ENROL_HOLD_MS - 1, "%s: too early", cases[i].why);
+        cr_assert(cases[i].fail[0] != '1' || elapsed >= PKI_HOLD_MS - 1, "%s: too early", cases[i].why);
         const char *text = logged();
         cr_assert_eq(lines(text), 1, "%s: %s", cases[i].why, text);
         cr_assert(strstr(text, "event=refused") && strstr(text, "txn="), "%s: %s", cases[i].why, text);
