@@ -10,7 +10,7 @@
 
 static const char *const san_words[] = {[SAN_EMAIL] = "email", [SAN_UPN] = "upn", [SAN_DNS] = "dns", [SAN_URI] = "uri"};
 #define SAN_WORDS (sizeof san_words / sizeof san_words[0])
-#define NO_SANS "none"
+#define NONE "none"
 
 struct settings {
     struct profile p;
@@ -47,7 +47,7 @@ static enum result take_sans(struct settings *s, struct cli *c)
     const char **words = cli_texts(c, "san", &count);
     if (words == NULL || count == 0)
         return words == NULL ? R_NO_MEMORY : R_OK;
-    if (count == 1 && strcmp(words[0], NO_SANS) == 0)
+    if (count == 1 && strcmp(words[0], NONE) == 0)
         count = 0;
     enum result r = sans_room(s, c, count);
     for (uint32_t i = 0; r == R_OK && i < count; i++) {
@@ -113,9 +113,27 @@ static enum result take_rest(struct settings *s, struct cli *c)
     return R_OK;
 }
 
+static enum result take_messages(struct settings *s, struct cli *c)
+{
+    const char *level = cli_text(c, "algorithms"), *approval = cli_text(c, "approval"), *variant = cli_text(c, "variant");
+    if (cli_flag(c, "renewal") && cli_flag(c, "no-renewal"))
+        return cli_refuse(c, R_BAD_INPUT, "Wanted --renewal or --no-renewal, not both.");
+    if (cli_flag(c, "renewal") || cli_flag(c, "no-renewal"))
+        s->p.renewal = cli_flag(c, "renewal");
+    if (level != NULL)
+        s->p.algorithms = (uint32_t)algorithm_level_from_name(level);
+    if (approval != NULL)
+        s->p.manual = strcmp(approval, "manual") == 0;
+    if (variant != NULL)
+        s->p.variant = strcmp(variant, NONE) == 0 ? "" : variant;
+    return R_OK;
+}
+
 static enum result take_words(struct settings *s, struct cli *c)
 {
     enum result r = take_rest(s, c);
+    if (r == R_OK)
+        r = take_messages(s, c);
     if (r == R_OK)
         r = take_sans(s, c);
     if (r == R_OK)
@@ -160,7 +178,7 @@ static enum result settings_check(const struct settings *s, struct cli *c)
     return r;
 }
 
-#define SETTINGS 12
+#define SETTINGS 16
 static void settings_params(const struct settings *s, struct db_param *out)
 {
     const struct profile *p = &s->p;
@@ -169,7 +187,8 @@ static void settings_params(const struct settings *s, struct db_param *out)
         DB_P_TEXTS(s->san_types, p->san_formats.count), DB_P_TEXTS(s->san_texts, p->san_formats.count),
         DB_P_INT4(p->validity), DB_P_TEXT(validity_unit_name(p->validity_unit)),
         DB_P_INT4(p->key_usage), DB_P_INT4(p->key_size_min), DB_P_TEXTS(p->ekus.items, p->ekus.count), DB_P_BOOL(p->strict),
-        DB_P_INT4(p->renewal_threshold), DB_P_INT4(p->challenge_seconds),
+        DB_P_INT4(p->renewal_threshold), DB_P_INT4(p->challenge_seconds), DB_P_TEXT(algorithm_level_name(p->algorithms)),
+        DB_P_BOOL(p->renewal), DB_P_TEXT(p->manual ? "manual" : "automatic"), DB_P_TEXT(p->variant != NULL ? p->variant : ""),
     };
     memcpy(out, params, sizeof params);
 }
@@ -182,7 +201,9 @@ static enum result profile_add(struct cli *c)
                                                DB_P_TEXT(cli_text(c, "ca"))};
     struct settings s = {.p = {.name = cli_text(c, "name"), .platform = cli_text(c, "platform"), .validity = 1,
                                .validity_unit = VALIDITY_YEARS, .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT,
-                               .key_size_min = 2048, .renewal_threshold = 20, .challenge_seconds = 604800}};
+                               .key_size_min = 2048, .renewal_threshold = 20, .challenge_seconds = 604800,
+                               .algorithms = ALGORITHMS_COMPATIBLE}};
+    s.p.variant = platform_variant_default(s.p.platform);
     s.p.strict = platform_strict_default(s.p.platform);
     enum result r = sans_room(&s, c, 0);
     if (r == R_OK)
@@ -216,6 +237,10 @@ static enum result settings_read(struct settings *s, struct cli *c, struct db_ro
     p->strict = db_bool(rows, 0, 14);
     p->renewal_threshold = (uint32_t)db_number(rows, 0, 15);
     p->challenge_seconds = (uint32_t)db_number(rows, 0, 16);
+    p->algorithms = (uint32_t)algorithm_level_from_name(db_text(rows, 0, 17));
+    p->renewal = db_bool(rows, 0, 18);
+    p->manual = strcmp(db_text(rows, 0, 19), "manual") == 0;
+    p->variant = db_text(rows, 0, 20);
     enum result r = db_texts(rows, 0, 13, &c->arena, &p->ekus.items, &p->ekus.count);
     if (r == R_OK)
         r = db_texts(rows, 0, 7, &c->arena, &types, &count);
@@ -274,12 +299,17 @@ static enum result profile_delete(struct cli *c)
     {"validity", "PERIOD", OPTION_TEXT, needed, "\"N days\", \"N months\" or \"N years\", to 24 months", 0, 0}, \
     {"eku", "NAME|OID", OPTION_TEXT, (needed) | OPTION_REPEATED, "extended key usage, one of the CA's", 0, 0}, \
     {"subject", "FORMAT", OPTION_TEXT, OPTION_EMPTY, "subject, as in CN={{DeviceName}},O=Contoso", 0, 0}, \
-    {"san", "TYPE:TEXT", OPTION_TEXT, OPTION_REPEATED, "alternative name: email, upn, dns or uri; or " NO_SANS, 0, 0}, \
+    {"san", "TYPE:TEXT", OPTION_TEXT, OPTION_REPEATED, "alternative name: email, upn, dns or uri; or " NONE, 0, 0}, \
     {"key-usage", "LIST", OPTION_TEXT, 0, "digitalSignature,keyEncipherment (default) or one of them", 0, 0}, \
     {"key-size", "BITS", OPTION_NUMBER, 0, "least size of the device's key: 2048 (default), 3072, 4096", 2048, 4096}, \
     {"type", "device|user", OPTION_CHOICE, 0, "whom the certificate is for (default device)", 0, 0}, \
     {"strict", NULL, OPTION_FLAG, 0, "SANs, key usage and EKU must stand in the request", 0, 0}, \
     {"no-strict", NULL, OPTION_FLAG, 0, "they need only agree where they stand", 0, 0}, \
+    {"algorithms", "modern|compatible|legacy", OPTION_CHOICE, 0, "what the messages may use (default compatible)", 0, 0}, \
+    {"approval", "automatic|manual", OPTION_CHOICE, 0, "manual: each certificate waits for approval", 0, 0}, \
+    {"renewal", NULL, OPTION_FLAG, 0, "a certificate may be renewed by itself alone", 0, 0}, \
+    {"no-renewal", NULL, OPTION_FLAG, 0, "it needs a new challenge (default)", 0, 0}, \
+    {"variant", "WORDS", OPTION_TEXT, 0, "what the SCEP URI says of the client; or " NONE, 0, 0}, \
     {"threshold", "PERCENT", OPTION_NUMBER, 0, "life left at which renewal begins (default 20)", 1, 99}, \
     {"challenge-lifetime", "SECONDS", OPTION_NUMBER, 0, "life of a challenge (default 604800)", 60, 7776000}
 
