@@ -28,10 +28,10 @@ new_key k3072 3072
 
 head=$(curl -s -D - -o "$w/caps" "$url?operation=GetCACaps")
 like 'GetCACaps: text/plain, without a charset' "$head" $'200 OK\r.*Content-Type: text/plain\r'
-for word in AES SHA-256 SHA-384 SHA-512 POSTPKIOperation SCEPStandard; do
+for word in AES Renewal SHA-256 SHA-384 SHA-512 POSTPKIOperation SCEPStandard; do
     ok "GetCACaps: $word" grep -qx "$word" "$w/caps"
 done
-refused 'GetCACaps: no Renewal, which is not served yet' grep -qi renewal "$w/caps"
+refused 'GetCACaps: no GetNextCACert while nothing is staged' grep -qi nextca "$w/caps"
 head=$(curl -s -D - -o /dev/null "$url?operation=GetCACert")
 like 'GetCACert: the type of several certificates' "$head" $'200 OK\r.*Content-Type: application/x-x509-ca-ra-cert\r'
 ok 'GetCACert' scep_ca "$url" ca

@@ -99,7 +99,7 @@ request() {
     openssl req -new -config "$out.cnf" -key "$w/${m[key]}.key" "-${m[hash]}" -outform DER -out "$out" 2> "$out.err"
 }
 
-# Further words: to (recipients' certificates), ra (who must have signed the answer), cipher, oaep=yes, content (a file in the request's place), signkey, cert (of the
+# Further words: to (recipients' certificates), ra (who must have signed the answer), cipher, oaep=yes or a digest, content (a file in the request's place), signkey, cert (of the
 # signer), digest (of the message), and scep_client's type, transaction, nonce, twice, values, break, without, signers, *-tag.
 message() {
     local out=$1 word words=() cms=() to
@@ -111,7 +111,8 @@ message() {
         request "$out.csr" || return 1
         m[content]=$out.csr
     fi
-    if [[ ${m[oaep]:-} == yes ]]; then cms+=(-keyopt rsa_padding_mode:oaep); fi
+    if [[ -v m[oaep] ]]; then cms+=(-keyopt rsa_padding_mode:oaep); fi
+    if [[ ${m[oaep]:-yes} != yes ]]; then cms+=(-keyopt "rsa_oaep_md:${m[oaep]}" -keyopt "rsa_mgf1_md:${m[oaep]}"); fi
     if [[ ${m[cipher]} == des ]]; then cms+=(-provider legacy -provider default); fi
     if [[ ${m[cipher]} == none ]]; then
         cp "${m[content]}" "$out.env"
@@ -163,7 +164,8 @@ say() {
         return
     fi
     code=$(post "$url" "$w/message" "$w/reply")
-    open_answer "$code" "$w/reply" "$w/${m[key]}.key" "${m[ra]}"
+    # The answer is sealed to whoever signed.
+    open_answer "$code" "$w/reply" "$w/${m[signkey]:-${m[key]}}.key" "${m[ra]}"
 }
 
 # The lines of a program's log with the transaction of the last say.

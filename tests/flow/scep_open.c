@@ -3,9 +3,10 @@
  *
  *   scep_open --in FILE --key PEM [--ra PEM] [--out PEM]
  *       Verifies the CertRep's signature, and that its signer is the certificate given; prints its attributes as name=value lines,
- *       opens it, and writes the first certificate inside.
+ *       opens it, and writes the first certificate inside, or the CRL.
  */
 #include <openssl/cms.h>
+#include <openssl/provider.h>
 
 #include "tests/flow/client.h"
 
@@ -67,12 +68,20 @@ static void certificates_take(BIO *content, const char *out)
 {
     CMS_ContentInfo *inner = d2i_CMS_bio(content, NULL);
     STACK_OF(X509) *list = inner ? CMS_get1_certs(inner) : NULL;
-    printf("certificates=%d\n", sk_X509_num(list));
+    STACK_OF(X509_CRL) *crls = inner ? CMS_get1_crls(inner) : NULL;
+    printf("certificates=%d\n", list ? sk_X509_num(list) : 0);
+    printf("crls=%d\n", crls ? sk_X509_CRL_num(crls) : 0);
     if (out && sk_X509_num(list) > 0) {
         BIO *b = file_bio(out, "w");
         PEM_write_bio_X509(b, sk_X509_value(list, 0));
         BIO_free(b);
     }
+    if (out && crls && sk_X509_CRL_num(crls) > 0) {
+        BIO *b = file_bio(out, "w");
+        PEM_write_bio_X509_CRL(b, sk_X509_CRL_value(crls, 0));
+        BIO_free(b);
+    }
+    sk_X509_CRL_pop_free(crls, X509_CRL_free);
     sk_X509_pop_free(list, X509_free);
     CMS_ContentInfo_free(inner);
 }
@@ -95,6 +104,9 @@ int main(int argc, char **argv)
 {
     if (!options_read(argc, argv, 1))
         die("usage: scep_open --in FILE --key PEM [--ra PEM] [--out PEM]");
+    /* An old device reads single DES. */
+    if (!OSSL_PROVIDER_load(NULL, "default") || !OSSL_PROVIDER_load(NULL, "legacy"))
+        die("no legacy provider");
     BIO *in = file_bio(needed("in"), "rb"), *content = BIO_new(BIO_s_mem());
     CMS_ContentInfo *cms = d2i_CMS_bio(in, NULL);
     char more;
