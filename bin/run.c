@@ -39,10 +39,12 @@ struct run {
 };
 
 /* Programs for which SIGTERM does not mean "finish in order and leave": SIGTERM makes PostgreSQL wait for its clients
- * without end, SIGINT is its fast shutdown, SIGQUIT its immediate one; SIGQUIT lets nginx finish its requests. */
+ * without end, SIGINT is its fast shutdown, SIGQUIT its immediate one; SIGQUIT lets nginx finish its requests, SIGWINCH
+ * Apache. */
 static const struct { const char *name; int stop_signal, orphan_signal; } signal_table[] = {
     {"postgres", SIGINT, SIGQUIT},
     {"nginx", SIGQUIT, SIGTERM},
+    {"apache", SIGWINCH, SIGTERM},
 };
 
 static void program_init(struct program *p, const struct conf_program *conf)

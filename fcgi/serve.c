@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -179,6 +180,19 @@ static int read_body(FCGX_Request *fcgi, struct buf *body)
     return 0;
 }
 
+/* A request target in absolute form (RFC 9112 section 3.2.2) names the server as well. nginx takes that off, Apache does not. */
+static const char *origin_form(const char *uri)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncasecmp(uri, schemes[i], strlen(schemes[i])) == 0) {
+            uri += strlen(schemes[i]);
+            return uri + strcspn(uri, "/?");
+        }
+    return uri;
+}
+
 /* Fills the request; 0, or the HTTP status that refuses it. */
 static int read_request(FCGX_Request *fcgi, struct serve_request *request, struct buf *body)
 {
@@ -196,6 +210,7 @@ static int read_request(FCGX_Request *fcgi, struct serve_request *request, struc
         return 400;
     if (strlen(uri) > LIMIT_HTTP_URI)
         return 414;
+    request->uri = origin_form(uri);
     if (strcmp(method, "POST") == 0)
         status = read_body(fcgi, body);
     request->body = buf_bytes(body);

@@ -21,7 +21,7 @@
 
 struct serve_request {                  /* borrowed: valid until the handler returns */
     const char *method;                 /* "GET", "HEAD" or "POST" */
-    const char *uri;                    /* REQUEST_URI as the client wrote it: path and query, nothing decoded */
+    const char *uri;                    /* path and query of REQUEST_URI as the client wrote them, nothing decoded */
     const char *remote;                 /* REMOTE_ADDR, for logs; "-" if the web server did not say */
     struct bytes body;                  /* POST only */
 };

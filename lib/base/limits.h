@@ -12,6 +12,8 @@
 #define LIMIT_HTTP_URI 40960            /* bytes of a request URI: PKIOperation by GET (interop Q1, reference 3.72) */
 #define LIMIT_HTTP_HEADER_BUFFER 61440  /* bytes of a header line or the request line: above LIMIT_HTTP_URI, and with the other
                                          * parameters below the 65,535 bytes of a FastCGI record, where nginx answers 500 */
+#define LIMIT_HTTP_APACHE_LINE 16368    /* bytes of the request line behind Apache: mod_proxy_fcgi leaves out a variable that has,
+                                         * with name and lengths, more than 16,384 bytes; REQUEST_URI may have this many */
 #define LIMIT_HTTP_READ_SECONDS 10      /* for a whole request body */
 
 /* SCEP (RFC 8894) */
