@@ -35,21 +35,6 @@ static struct {
     struct arena arena;
 } signer;
 
-/* ---- CRLs ---- */
-
-static struct { struct scep_crl crl; enum result result; struct bytes serial; } shelf_crl;
-
-static enum result crl_read(void *context, const char *ca, uint32_t staged, struct bytes serial, struct arena *a, struct scep_crl *out)
-{
-    (void)context;
-    (void)a;
-    cr_assert_str_eq(ca, CA);
-    cr_assert_eq(staged, 0);
-    shelf_crl.serial = arena_bytes(&arena, serial);
-    *out = shelf_crl.crl;
-    return shelf_crl.result;
-}
-
 /* ---- the signer's thread ---- */
 
 static void signer_answer(int fd)
@@ -190,7 +175,7 @@ static enum result run_as(const char *variant, struct bytes der, struct bytes *r
 {
     struct scep_url url = {.ca = CA, .operation = OPERATION_PKI};
     const struct pki_call call = {.url = &url, .message = der, .remote = "192.0.2.7"};
-    const struct pki_context x = {shelf.cache, signer.socket, crl_read, NULL};
+    const struct pki_context x = {shelf.cache, signer.socket, NULL, NULL};
     struct endpoint *e = found();
 
     cr_assert_eq(variant_from_text(variant, &url.variant), R_OK);
@@ -395,6 +380,84 @@ Test(scep_enrol, refusals)
             snprintf(reason, sizeof reason, "reason=%s ", cases[i].reason);
             cr_assert(strstr(text, reason), "%s: %s", cases[i].why, text);
         }
+    }
+}
+
+Test(scep_enrol, pending)
+{
+    struct bytes reply;
+
+    signer.pending = true;
+    cr_assert_eq(run(request_made(CSR_GOOD, shelf.newer.encrypt.der, CIPHER_AES128, HASH_SHA256), &reply), R_OK);
+    struct answer_read x = answer_open(reply, &shelf.newer.sign);
+    cr_assert(answer_says(&x, OID_SCEP_PKI_STATUS, V_ASN1_PRINTABLESTRING, TEXT("3")));
+    answer_close(&x);
+    cr_assert(strstr(logged(), "event=pending"));
+}
+
+/* An issued certificate that signs for a new key: the client's, made by the CA above. */
+static struct peer issued_peer(void)
+{
+    struct peer p = peer_make(rsa_make(), "issued", "5a");
+    unsigned char *der = NULL;
+
+    X509_set_issuer_name(p.certificate, X509_get_subject_name(shelf.parent.certificate));
+    cr_assert(X509_sign(p.certificate, shelf.parent.key, EVP_sha256()) > 0);
+    int n = i2d_X509(p.certificate, &der);
+    p.der = der_taken(der, n);
+    return p;
+}
+
+/* Type, who signs → what the signer is asked. */
+Test(scep_enrol, renewals)
+{
+    struct peer before = issued_peer();
+    static const struct { const char *type; bool by_before; unsigned verb; const char *why; } cases[] = {
+        {"17", true, SIGNER_RENEW, "RenewalReq by the certificate before"},
+        {"17", false, SIGNER_RENEW, "RenewalReq by a certificate of its own: the signer knows it not"},
+        {"19", true, SIGNER_RENEW, "PKCSReq by the certificate before (interop Q50)"},
+        {"19", false, SIGNER_ENROL, "PKCSReq"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct peer *by = cases[i].by_before ? &before : &client;
+        struct attributes_made made = request_attributes(cases[i].type);
+        struct bytes reply, content = sealed(csr_made(CSR_GOOD), shelf.newer.encrypt.der, CIPHER_AES128);
+        cr_assert_eq(run(message_make(content, &made, by, HASH_SHA256), &reply), R_OK, "%s", cases[i].why);
+        cr_assert_eq(signer.verb, cases[i].verb, "%s", cases[i].why);
+        if (cases[i].verb == SIGNER_RENEW) {
+            cr_assert(bytes_equal(signer.request.renew.predecessor, by->der), "%s", cases[i].why);
+            cr_assert_str_eq(name_find(&signer.request.renew.claims.subject, OID_CN), "device 7", "%s", cases[i].why);
+        }
+        struct answer_read x = answer_open(reply, &shelf.newer.sign);
+        X509 *certificate = answer_certificate(&x, by);
+        X509_free(certificate);
+        answer_close(&x);
+    }
+    peer_free(&before);
+}
+
+/* How many certificates are in the answer, by the variant (interop Q25). */
+Test(scep_enrol, chain_in_the_answer)
+{
+    static const struct { const char *variant; int count; } cases[] = {{"", 1}, {"withissuer", 2}, {"withchain", 2}, {"modern-ra", 1}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes reply;
+        cr_assert_eq(run_as(cases[i].variant, request_made(CSR_GOOD, shelf.newer.encrypt.der, CIPHER_AES128, HASH_SHA256), &reply), R_OK);
+        struct answer_read x = answer_open(reply, &shelf.newer.sign);
+        const unsigned char *p = x.content.p;
+        CMS_ContentInfo *enveloped = d2i_CMS_ContentInfo(NULL, &p, (long)x.content.n);
+        BIO *out = BIO_new(BIO_s_mem());
+        cr_assert_eq(CMS_decrypt(enveloped, client.key, client.certificate, NULL, out, CMS_BINARY), 1);
+        CMS_ContentInfo *inner = d2i_CMS_bio(out, NULL);
+        STACK_OF(X509) *inside = CMS_get1_certs(inner);
+        cr_assert_eq(sk_X509_num(inside), cases[i].count, "%s", cases[i].variant);
+        sk_X509_pop_free(inside, X509_free);
+        CMS_ContentInfo_free(inner);
+        CMS_ContentInfo_free(enveloped);
+        BIO_free(out);
+        answer_close(&x);
     }
 }
 
