@@ -18,16 +18,16 @@
 
 enum signer_verb {
     SIGNER_ENROL = 1,        /* leaf: a challenge, a key and claims → certificate, or that it waits for approval */
-    SIGNER_RENEW,            /* leaf: a certificate, a new key and claims → the certificate after it, likewise */
-    SIGNER_POLL,             /* leaf: a transaction and a key → what has become of the request */
-    SIGNER_GET_CERT,         /* leaf: a serial number and a key → the certificate, to its holder alone */
-    SIGNER_NEXT_CA,          /* leaf: the certificates that follow a CA's, as its GetNextCACert answer */
     SIGNER_CHALLENGE,        /* leaf: challenges for the deliveries of a profile (operator) */
     SIGNER_CA_CREATE,        /* admin: a root or issuing CA */
     SIGNER_RA_RENEW,         /* admin: the next RA generation, where one is due */
     SIGNER_KEYS_INIT,        /* admin: challenge and audit keys, where there are none */
     SIGNER_CRL_BUILD,        /* crl: the CRL that the publisher has leased */
     SIGNER_AUDIT_SIGN,       /* crl: heads that wait for a signature */
+    SIGNER_RENEW,            /* leaf: a certificate, a new key and claims → the certificate after it, likewise */
+    SIGNER_POLL,             /* leaf: a transaction and a key → what has become of the request */
+    SIGNER_GET_CERT,         /* leaf: a serial number and a key → the certificate, to its holder alone */
+    SIGNER_NEXT_CA,          /* leaf: the certificates that follow a CA's, as its GetNextCACert answer */
     SIGNER_VERBS
 };
 enum signer_lane { LANE_LEAF = 1, LANE_CRL = 2, LANE_ADMIN = 4 };

@@ -90,11 +90,17 @@ poke() {
         setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$signer_poke" "$socket" "$@"
     fi 2> "$w/poke.err" || { if grep -q 'Permission denied' "$w/poke.err"; then echo unreachable; else cat "$w/poke.err"; fi; }
 }
-enrolment="t:$CHANCERY_CA_ID u:0 t:c29tZXRoaW5n x:$spki l:0 b:0 l:0 b:0 u:0 b:0 l:0 t:txn u:1 u:0 b:0"
+algorithms='u:0 u:0 u:0 b:0 u:5 b:0'
+origin="t:$CHANCERY_CA_ID u:0 t:txn $algorithms"
+claims='l:0 b:0 l:0 b:0 u:0 b:0 l:0'
+enrolment="$origin t:c29tZXRoaW5n x:$spki $claims"
 while IFS='|' read -r why lane user tokens wanted; do
     why=$(trim "$why") wanted=$(trim "$wanted") lane=$(trim "$lane") user=$(trim "$user")
     if [[ -z $why || $why == \#* ]]; then continue; fi
-    read -ra words <<< "${tokens//@E/$enrolment}"
+    tokens=${tokens//@E/$enrolment}
+    tokens=${tokens//@O/$origin}
+    tokens=${tokens//@A/$algorithms}
+    read -ra words <<< "${tokens//@M/$claims}"
     fill
     found=$(poke "$user" "$lane" "${words[@]}")
     if [[ $wanted == - ]]; then
