@@ -1,6 +1,7 @@
 #include "lib/codec/extension.h"
 
 #include <limits.h>
+#include <string.h>
 #include <strings.h>
 
 #include "lib/base/text.h"
@@ -131,13 +132,19 @@ enum result extension_aki(struct bytes value, struct bytes *out)
     return R_OK;
 }
 
-/* Takes a GeneralName's URI where it is HTTP and *out has none yet; other forms and schemes are passed over. */
-static enum result url_take(const struct der *name, struct arena *a, const char **out)
+static const char http[] = "http://", ldap_scheme[] = "ldap://";
+
+static bool url_has_scheme(const struct der *name, const char *scheme)
 {
-    static const char http[] = "http://";
-    const size_t length = sizeof http - 1;
+    const size_t length = strlen(scheme);
+    return name->tag == DER_CONTEXT(6) && name->value.n >= length && strncasecmp((const char *)name->value.p, scheme, length) == 0;
+}
+
+/* Takes a GeneralName's URI where it is of that scheme and *out has none yet; other forms and schemes are passed over. */
+static enum result url_take(const struct der *name, const char *scheme, struct arena *a, const char **out)
+{
     struct bytes v = name->value;
-    if (name->tag != DER_CONTEXT(6) || *out || v.n < length || strncasecmp((const char *)v.p, http, length) != 0)
+    if (!url_has_scheme(name, scheme) || *out)
         return R_OK;
     if (v.n > LIMIT_NAME_VALUE || !text_is_printable(v.p, v.n))
         return R_BAD_INPUT;
@@ -160,7 +167,7 @@ static enum result point_take(struct bytes point, struct arena *a, const char **
     while (names.value.n > 0) {
         enum result r = der_next(&names.value, &name);
         if (r == R_OK)
-            r = url_take(&name, a, out);
+            r = url_take(&name, http, a, out);
         if (r != R_OK)
             return r;
     }
@@ -185,10 +192,10 @@ enum result extension_crl_url(struct bytes value, struct arena *a, const char **
 }
 
 /* AuthorityInfoAccessSyntax ::= SEQUENCE OF SEQUENCE { accessMethod OID, accessLocation GeneralName } */
-enum result extension_aia(struct bytes value, struct arena *a, const char **ca_issuers, const char **ocsp)
+enum result extension_aia(struct bytes value, struct arena *a, const char **ca_issuers, const char **ldap, const char **ocsp)
 {
     struct der list, access, method, location;
-    const char *issuers_url = NULL, *ocsp_url = NULL;
+    const char *issuers_url = NULL, *ldap_url = NULL, *ocsp_url = NULL;
     if (der_expect(&value, DER_SEQUENCE, &list) != R_OK || value.n > 0)
         return R_BAD_INPUT;
     while (list.value.n > 0) {
@@ -198,14 +205,54 @@ enum result extension_aia(struct bytes value, struct arena *a, const char **ca_i
         if (der_expect(&in, DER_OID, &method) != R_OK || der_next(&in, &location) != R_OK || in.n > 0)
             return R_BAD_INPUT;
         enum result r = R_OK;
-        if (bytes_equal(method.value, BYTES("\x2b\x06\x01\x05\x05\x07\x30\x02", 8)))
-            r = url_take(&location, a, &issuers_url);
+        bool issuers = bytes_equal(method.value, BYTES("\x2b\x06\x01\x05\x05\x07\x30\x02", 8));
+        if (issuers)
+            r = url_take(&location, http, a, &issuers_url);
         else if (bytes_equal(method.value, BYTES("\x2b\x06\x01\x05\x05\x07\x30\x01", 8)))
-            r = url_take(&location, a, &ocsp_url);
+            r = url_take(&location, http, a, &ocsp_url);
+        if (r == R_OK && issuers)
+            r = url_take(&location, ldap_scheme, a, &ldap_url);
         if (r != R_OK)
             return r;
     }
     *ca_issuers = issuers_url;
+    *ldap = ldap_url;
     *ocsp = ocsp_url;
+    return R_OK;
+}
+
+/* PolicyConstraints ::= SEQUENCE { [0] requireExplicitPolicy OPTIONAL, [1] inhibitPolicyMapping OPTIONAL } */
+enum result extension_policy_constraints(struct bytes value, int *require_explicit)
+{
+    struct der sequence, item;
+    int64_t skip;
+    *require_explicit = -1;
+    if (der_expect(&value, DER_SEQUENCE, &sequence) != R_OK || value.n > 0)
+        return R_BAD_INPUT;
+    while (sequence.value.n > 0) {
+        if (der_next(&sequence.value, &item) != R_OK || der_get_integer(item.value, &skip) != R_OK || skip < 0)
+            return R_BAD_INPUT;
+        if (item.tag == DER_CONTEXT(0))
+            *require_explicit = skip > INT_MAX ? INT_MAX : (int)skip;
+    }
+    return R_OK;
+}
+
+/* PolicyMappings ::= SEQUENCE OF SEQUENCE { issuerDomainPolicy, subjectDomainPolicy } */
+enum result extension_policy_mappings(struct bytes value, bool *maps_any)
+{
+    static const struct bytes any_policy = BYTES("\x55\x1d\x20\x00", 4);
+    struct der list, mapping, of[2];
+    *maps_any = false;
+    if (der_expect(&value, DER_SEQUENCE, &list) != R_OK || value.n > 0)
+        return R_BAD_INPUT;
+    while (list.value.n > 0) {
+        if (der_expect(&list.value, DER_SEQUENCE, &mapping) != R_OK)
+            return R_BAD_INPUT;
+        struct bytes in = mapping.value;
+        if (der_expect(&in, DER_OID, &of[0]) != R_OK || der_expect(&in, DER_OID, &of[1]) != R_OK || in.n > 0)
+            return R_BAD_INPUT;
+        *maps_any = *maps_any || bytes_equal(of[0].value, any_policy) || bytes_equal(of[1].value, any_policy);
+    }
     return R_OK;
 }

@@ -111,16 +111,37 @@ static enum result read_crl_points(struct bytes value, struct arena *a, struct c
 
 static enum result read_aia(struct bytes value, struct arena *a, struct certificate *c)
 {
-    return extension_aia(value, a, &c->aia_url, &c->ocsp_url);
+    return extension_aia(value, a, &c->aia_url, &c->aia_ldap, &c->ocsp_url);
 }
 
 /* What constraints mean is left to certificate_check_names; that they are there must be known. */
 static enum result read_name_constraints(struct bytes value, struct arena *a, struct certificate *c)
 {
-    (void)value;
     (void)a;
     c->has_name_constraints = true;
+    c->name_constraints = value;
     return R_OK;
+}
+
+static enum result read_policy_constraints(struct bytes value, struct arena *a, struct certificate *c)
+{
+    (void)a;
+    return extension_policy_constraints(value, &c->require_explicit_policy);
+}
+
+static enum result read_policy_mappings(struct bytes value, struct arena *a, struct certificate *c)
+{
+    (void)a;
+    return extension_policy_mappings(value, &c->maps_any_policy);
+}
+
+/* Policies and inhibitAnyPolicy say something only where a policy is required, which policyConstraints alone do (RFC 5280 section 6.1). */
+static enum result read_nothing(struct bytes value, struct arena *a, struct certificate *c)
+{
+    struct der item;
+    (void)a;
+    (void)c;
+    return der_next(&value, &item) == R_OK && value.n == 0 ? R_OK : R_BAD_INPUT;
 }
 
 static const struct reader {
@@ -136,6 +157,10 @@ static const struct reader {
     {EXT_CRL_POINTS, read_crl_points},
     {EXT_AIA, read_aia},
     {EXT_NAME_CONSTRAINTS, read_name_constraints},
+    {EXT_POLICIES, read_nothing},
+    {EXT_POLICY_MAPPINGS, read_policy_mappings},
+    {EXT_POLICY_CONSTRAINTS, read_policy_constraints},
+    {EXT_INHIBIT_ANY_POLICY, read_nothing},
 };
 
 static const struct reader *reader_find(struct bytes oid)
@@ -231,7 +256,7 @@ static enum result values_read(const struct signed_parts *parts, struct arena *a
 enum result certificate_decode(struct bytes der, struct arena *a, struct certificate *out)
 {
     struct signed_parts parts;
-    struct certificate c = {.path_length = -1};
+    struct certificate c = {.path_length = -1, .require_explicit_policy = -1};
     if (der.n > LIMIT_CERTIFICATE)
         return R_TOO_LARGE;
     enum result r = form_check(der);
@@ -250,7 +275,7 @@ enum result certificate_decode(struct bytes der, struct arena *a, struct certifi
     return r;
 }
 
-enum result certificate_verify(struct bytes der, struct bytes issuer_spki)
+static enum result verify(struct bytes der, struct bytes issuer_spki, enum hashes_taken taken)
 {
     struct signed_parts parts;
     struct public_key key;
@@ -265,10 +290,36 @@ enum result certificate_verify(struct bytes der, struct bytes issuer_spki)
         return R_SIGNATURE_FAILED;
     if (!bytes_equal(item.whole, parts.algorithm))
         return R_SIGNATURE_FAILED;
-    return signed_verify(&parts, &key, HASHES_SHA2);
+    return signed_verify(&parts, &key, taken);
+}
+
+enum result certificate_verify(struct bytes der, struct bytes issuer_spki) { return verify(der, issuer_spki, HASHES_SHA2); }
+
+enum result certificate_verify_self(const struct certificate *c)
+{
+    return c->hash == HASH_MD5 ? R_SIGNATURE_FAILED : verify(c->der, c->key.spki, HASHES_ANY);
 }
 
 /* ---- name constraints ---- */
+
+/* NameConstraints ::= SEQUENCE { [0] permittedSubtrees OPTIONAL, … }, each GeneralSubtree ::= SEQUENCE { base GeneralName, … } */
+enum result certificate_permitted_name(const struct certificate *c, struct bytes *out)
+{
+    struct der sequence, permitted, subtree, base;
+    struct bytes in = c->name_constraints;
+    if (!c->has_name_constraints || der_expect(&in, DER_SEQUENCE, &sequence) != R_OK
+        || der_expect(&sequence.value, DER_CONTEXT_CONSTRUCTED(0), &permitted) != R_OK)
+        return R_NOT_FOUND;
+    while (permitted.value.n > 0) {
+        if (der_expect(&permitted.value, DER_SEQUENCE, &subtree) != R_OK || der_next(&subtree.value, &base) != R_OK)
+            return R_NOT_FOUND;
+        if (base.tag == DER_CONTEXT_CONSTRUCTED(4)) {        /* directoryName */
+            *out = base.value;
+            return R_OK;
+        }
+    }
+    return R_NOT_FOUND;
+}
 
 static X509 *x509_open(struct bytes der)
 {
@@ -292,7 +343,7 @@ static bool has_dns_name(X509 *x)
     return found;
 }
 
-enum result certificate_check_names(struct bytes leaf_der, struct bytes ca_der)
+static enum result names_check(struct bytes leaf_der, struct bytes ca_der, bool cn_is_host)
 {
     enum result r = R_BAD_INPUT;
     NAME_CONSTRAINTS *constraints = NULL;
@@ -311,7 +362,7 @@ enum result certificate_check_names(struct bytes leaf_der, struct bytes ca_der)
         goto out;
     int verdict = NAME_CONSTRAINTS_check(leaf, constraints);
     /* Verifiers hold a common name that looks like a host's against DNS constraints where there is no DNS name. */
-    if (verdict == X509_V_OK && !has_dns_name(leaf))
+    if (verdict == X509_V_OK && cn_is_host && !has_dns_name(leaf))
         verdict = NAME_CONSTRAINTS_check_CN(leaf, constraints);
     r = verdict == X509_V_OK ? R_OK : verdict == X509_V_ERR_OUT_OF_MEM ? R_NO_MEMORY : R_OUT_OF_BOUNDS;
 out:
@@ -321,3 +372,6 @@ out:
     ERR_clear_error();
     return r;
 }
+
+enum result certificate_check_names(struct bytes leaf_der, struct bytes ca_der) { return names_check(leaf_der, ca_der, true); }
+enum result certificate_check_ca_names(struct bytes below_der, struct bytes ca_der) { return names_check(below_der, ca_der, false); }

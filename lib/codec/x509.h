@@ -80,7 +80,10 @@ struct certificate {               /* what a certificate says */
     bool has_sans, sans_critical; struct sans sans;
     struct bytes ski, aki;         /* key identifiers; empty when absent */
     const char *crl_url, *aia_url, *ocsp_url;    /* first HTTP location, or NULL */
-    bool has_name_constraints;
+    const char *aia_ldap;          /* first location of the issuer by LDAP, or NULL */
+    bool has_name_constraints; struct bytes name_constraints;     /* content of the extension */
+    int require_explicit_policy;   /* of policyConstraints; -1 none */
+    bool maps_any_policy;          /* policyMappings that RFC 5280 section 4.2.1.5 forbids */
     const char *unknown_critical;  /* OID of the first critical extension not named above, or NULL */
 };
 /* Exactly one certificate in DER, to the last byte, at most LIMIT_CERTIFICATE. Extensions doubled or not of their type:
@@ -89,10 +92,16 @@ enum result certificate_decode(struct bytes der, struct arena *a, struct certifi
 /* Does the certificate's signature verify with the issuer's key (RSA PKCS#1 v1.5 or ECDSA, SHA-2)? R_SIGNATURE_FAILED where
  * not. */
 enum result certificate_verify(struct bytes der, struct bytes issuer_spki);
+/* Is it signed by its own key? SHA-1 counts too: a root is trusted for where it came from, not for this signature. */
+enum result certificate_verify_self(const struct certificate *c);
 /* Are the leaf's names within the CA's nameConstraints (OpenSSL's NAME_CONSTRAINTS_check; a common name like a host's counts as
  * DNS name where there is none)? R_OUT_OF_BOUNDS where not or where OpenSSL cannot tell, R_BAD_INPUT where one does not
  * decode. Costs two d2i_X509: ask only where has_name_constraints. */
 enum result certificate_check_names(struct bytes leaf_der, struct bytes ca_der);
+/* The same for a CA below that CA, whose common name is no host's. */
+enum result certificate_check_ca_names(struct bytes below_der, struct bytes ca_der);
+/* The first directory name below which the constraints permit names, a Name in DER within c.name_constraints; R_NOT_FOUND where they permit none. */
+enum result certificate_permitted_name(const struct certificate *c, struct bytes *out);
 /* Thumbprints of the whole certificate. */
 void digest_sha1(struct bytes data, uint8_t out[20]);
 void digest_sha256(struct bytes data, uint8_t out[32]);

@@ -190,11 +190,8 @@ static void aia_put(struct buf *b, const struct certificate_content *c)
     extension_end(b, m);
 }
 
-static enum result extensions_put(struct buf *b, const struct certificate_content *c)
+enum result extensions_write(const struct certificate_content *c, struct buf *b)
 {
-    size_t outer = der_open(b, DER_CONTEXT_CONSTRUCTED(3));
-    size_t list = der_open(b, DER_SEQUENCE);
-    size_t before = b->n;
     basic_constraints_put(b, c);
     key_usage_put(b, c);
     ekus_put(b, c);
@@ -202,6 +199,15 @@ static enum result extensions_put(struct buf *b, const struct certificate_conten
     identifiers_put(b, c);
     crl_point_put(b, c->crl_url);
     aia_put(b, c);
+    return r;
+}
+
+static enum result extensions_put(struct buf *b, const struct certificate_content *c)
+{
+    size_t outer = der_open(b, DER_CONTEXT_CONSTRUCTED(3));
+    size_t list = der_open(b, DER_SEQUENCE);
+    size_t before = b->n;
+    enum result r = extensions_write(c, b);
     /* Extensions is a SEQUENCE SIZE (1..MAX): with none of them it is left out. */
     bool none = b->n == before;
     der_close(b, list);

@@ -1,4 +1,5 @@
-/* New roots and issuing CAs: key, certificate, record, in the admin lane. */
+/* New roots and issuing CAs: key, certificate, record, in the admin lane. Of a bring-your-own CA the key and a request for its certificate, which comes
+ * later (authority_upload.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +22,15 @@ struct making {
     const char *crl_url, *aia_url, *scep_uri, *actor;
     struct pkey *key;
     struct bytes spki, subject;
+    uint8_t ski[20];
     int64_t not_after;
     bool clamped;
     struct certificate made;
+    struct csr request;              /* in its place, for a bring-your-own CA */
 };
+
+static bool making_is_root(const struct making *m) { return m->q->request.kind == CA_ROOT; }
+static bool making_is_byoca(const struct making *m) { return m->q->request.kind == CA_BYOCA; }
 
 /* A random UUID (RFC 4122 version 4): the CA's id in its addresses. */
 static enum result uuid_make(char out[37])
@@ -67,8 +73,8 @@ static enum result making_check(struct making *m, struct verdict *v)
     struct worker *w = m->call->worker;
     const struct certificate *parent = NULL;
     enum result r;
-    if (q->kind != CA_ROOT && q->kind != CA_ISSUING)
-        return verdict_refuse(v, a, R_BAD_INPUT, "kind", NULL, "root or issuing");
+    if (q->kind != CA_ISSUING && m->q->parent != NULL)
+        return verdict_refuse(v, a, R_BAD_INPUT, "parent", m->q->parent, "none");
     r = authority_context(w->db, m->q->tenant, m->q->parent, a, &m->context);
     if (r == R_OK)
         r = worker_check_clock(m->context.now);
@@ -91,6 +97,8 @@ static enum result making_check(struct making *m, struct verdict *v)
             continue;
         if (m->pair->name == NULL)
             return verdict_refuse(v, a, R_BAD_INPUT, "key", arena_printf(a, "%u", bits), "2048, 3072 or 4096");
+    }
+    if (r == R_OK && !making_is_byoca(m)) {
         r = ca_validity(m->context.now, q->years, parent, &m->not_after, &m->clamped);
         if (r != R_OK)
             return verdict_refuse(v, a, r, "parent", "ends within a day", "a root CA with time left");
@@ -107,9 +115,9 @@ static enum result making_addresses(struct making *m)
         return r;
     m->crl_url = arena_printf(a, "http://%s/crl/%s_v1/current.crl", host, m->uuid);
     m->aia_url = arena_printf(a, "http://%s/ca/%s_v1/cert.cer", host, m->uuid);
-    m->scep_uri = m->parent != NULL ? arena_printf(a, "https://{{CloudPKIFQDN}}/scep/%s", m->uuid) : NULL;
+    m->scep_uri = !making_is_root(m) ? arena_printf(a, "https://{{CloudPKIFQDN}}/scep/%s", m->uuid) : NULL;
     m->actor = arena_printf(a, "operator:%s", m->q->actor);
-    return m->crl_url == NULL || m->aia_url == NULL || m->actor == NULL || (m->parent != NULL && m->scep_uri == NULL) ? R_NO_MEMORY : R_OK;
+    return m->crl_url == NULL || m->aia_url == NULL || m->actor == NULL || (!making_is_root(m) && m->scep_uri == NULL) ? R_NO_MEMORY : R_OK;
 }
 
 static enum result making_subject(struct making *m)
@@ -144,24 +152,62 @@ static int compare_oids(const void *a, const void *b)
     }
 }
 
+/* What certificate and request say alike. */
+static enum result making_content(struct making *m, struct certificate_content *c)
+{
+    const struct ca_request *q = &m->q->request;
+    struct public_key pub;
+    enum result r = public_key_decode(m->spki, &pub);
+    const char **ekus = arena_copy(m->call->arena, q->ekus.items, q->ekus.count * sizeof *ekus);
+    if (r != R_OK || ekus == NULL)
+        return r != R_OK ? r : R_NO_MEMORY;
+    qsort(ekus, q->ekus.count, sizeof *ekus, compare_oids);
+    public_key_ski(&pub, m->ski);
+    *c = (struct certificate_content){.subject = m->subject, .spki = m->spki, .ca = true, .path_length = -1, .ekus = {ekus, q->ekus.count},
+        .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN, .ski = BYTES(m->ski, sizeof m->ski)};
+    return R_OK;
+}
+
+/* Signed with SHA-256, which every CA reads: the request's hash says nothing about the certificate's. */
+static enum result making_request(struct making *m, const struct key *own)
+{
+    struct arena *a = m->call->arena;
+    struct certificate_content c;
+    struct buf info, whole;
+    struct bytes signature;
+    buf_init(&info, LIMIT_CERTIFICATE);
+    buf_init(&whole, LIMIT_CERTIFICATE);
+    enum result r = making_content(m, &c);
+    if (r == R_OK)
+        r = csr_encode_info(&c, &info);
+    if (r == R_OK)
+        r = key_sign(own, HASH_SHA256, buf_bytes(&info), a, &signature);
+    if (r == R_OK) {
+        signed_wrap(buf_bytes(&info), hash_rsa_algorithm(HASH_SHA256), signature, &whole);
+        r = buf_result(&whole);
+    }
+    if (r == R_OK)
+        r = csr_decode(buf_bytes(&whole), a, &m->request);
+    if (r == R_OK)
+        r = csr_verify(&m->request);
+    buf_free(&info);
+    buf_free(&whole);
+    return r;
+}
+
 /* The signature's key: the parent's, or for a root the new one. */
 static enum result making_certificate(struct making *m, const struct key *own, struct verdict *v)
 {
     struct arena *a = m->call->arena;
-    const struct ca_request *q = &m->q->request;
-    struct public_key pub;
-    uint8_t serial[SERIAL_SIZE], ski[20];
-    struct certificate_content c = {.hash = m->parent ? m->parent->hash : m->pair->hash, .subject = m->subject, .not_before = m->context.now,
-        .not_after = m->not_after, .spki = m->spki, .ca = true, .path_length = m->parent ? 0 : 1,
-        .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN};
-    enum result r = public_key_decode(m->spki, &pub);
-    const char **ekus = arena_copy(a, q->ekus.items, q->ekus.count * sizeof *ekus);
-    if (r != R_OK || ekus == NULL)
-        return r != R_OK ? r : R_NO_MEMORY;
-    qsort(ekus, q->ekus.count, sizeof *ekus, compare_oids);
-    c.ekus = (struct oids){ekus, q->ekus.count};
-    public_key_ski(&pub, ski);
-    c.ski = BYTES(ski, sizeof ski);
+    uint8_t serial[SERIAL_SIZE];
+    struct certificate_content c;
+    enum result r = making_content(m, &c);
+    if (r != R_OK)
+        return r;
+    c.hash = m->parent ? m->parent->hash : m->pair->hash;
+    c.not_before = m->context.now;
+    c.not_after = m->not_after;
+    c.path_length = m->parent ? 0 : 1;
     c.aki = m->parent ? m->parent->chain[0].ski : c.ski;
     c.issuer = m->parent ? m->parent->chain[0].subject : m->subject;
     if (m->parent != NULL) {
@@ -218,17 +264,35 @@ out:
     return r;
 }
 
+static enum result making_record_request(struct making *m, struct bytes private_key)
+{
+    struct worker *w = m->call->worker;
+    const struct ca_request *q = &m->q->request;
+    struct authority_byoca ca = {.actor = m->actor, .uuid = m->uuid, .request = q, .scep_uri = m->scep_uri, .crl_url = m->crl_url, .aia_url = m->aia_url,
+        .private_key = private_key, .spki = m->spki, .csr = m->request.der, .subject_text = name_text(&m->request.claims.subject, m->call->arena)};
+    struct issuing_ca sealed = {.uuid = m->uuid, .number = 1, .kind = ca_kind_name(q->kind), .key_bits = m->pair->bits,
+        .names_from_requests = q->names_from_requests, .crl_url = ca.crl_url, .aia_url = ca.aia_url, .certificate = ca.csr};
+    struct buf seal;
+    buf_init(&seal, CA_SEAL_SIZE);
+    enum result r = ca_seal_make(&w->keyring.secrets, m->q->tenant, &sealed, &seal);
+    ca.seal = buf_bytes(&seal);
+    if (r == R_OK && (r = authority_byoca_create(w->db, m->q->tenant, &ca)) != R_OK)
+        worker_detail_db(m->call);
+    buf_free(&seal);
+    return r;
+}
+
 /* The new key, sealed, and opened again from what will be stored: what cannot be opened later must not be recorded. */
 static enum result making_key(struct making *m, struct bytes *sealed, struct key **own)
 {
     struct worker *w = m->call->worker;
     struct arena *a = m->call->arena;
-    const char *wrapped_by = m->parent ? "ca" : "root";
+    const char *wrapped_by = making_is_root(m) ? "root" : "ca";
     enum result r = pkey_generate_rsa(m->pair->bits, &m->key);
     if (r == R_OK)
         r = pkey_spki(m->key, a, &m->spki);
     if (r == R_OK)
-        r = pkey_seal(m->key, m->parent ? w->keyring.secrets.ca : w->keyring.secrets.root, a, sealed);
+        r = pkey_seal(m->key, making_is_root(m) ? w->keyring.secrets.root : w->keyring.secrets.ca, a, sealed);
     if (r != R_OK)
         return r;
     struct stored_key row = {.platform = "software", .wrapped_by = wrapped_by, .private_key = *sealed, .spki = m->spki};
@@ -250,9 +314,9 @@ enum result authority_handle_create(struct worker_call *c, const struct signer_c
     if (r == R_OK)
         r = making_key(&m, &sealed, &own);
     if (r == R_OK)
-        r = making_certificate(&m, own, &v);
+        r = making_is_byoca(&m) ? making_request(&m, own) : making_certificate(&m, own, &v);
     if (r == R_OK)
-        r = making_record(&m, sealed, &ca_version);
+        r = making_is_byoca(&m) ? making_record_request(&m, sealed) : making_record(&m, sealed, &ca_version);
     if (r == R_OK) {
         log_event(LOG_LEVEL_NOTICE, "ca-created", LOG_TEXT("ca", m.uuid), LOG_TEXT("name", q->request.name), LOG_TEXT("actor", m.actor),
                   LOG_HEX("serial", m.made.serial));

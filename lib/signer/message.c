@@ -144,6 +144,27 @@ static const struct wire_field ca_created_fields[] = {
 };
 static const struct wire_type ca_created_type = TYPE(signer_ca_created, ca_created_fields);
 
+static const struct wire_field file_fields[] = {
+    FIELD(struct signer_file, name, WIRE_TEXT_PRESENT, LIMIT_FILE_NAME, NULL),
+    FIELD(struct signer_file, content, WIRE_BYTES, LIMIT_UPLOAD, NULL),
+};
+static const struct wire_type file_type = TYPE(signer_file, file_fields);
+static const struct wire_field ca_upload_fields[] = {
+    FIELD(struct signer_ca_upload, tenant, WIRE_U32, 0, NULL),
+    FIELD(struct signer_ca_upload, actor, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME, NULL),
+    FIELD(struct signer_ca_upload, ca, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME * 4, NULL),
+    FIELD(struct signer_ca_upload, certificate, WIRE_STRUCT, 0, &file_type),
+    FIELD(struct signer_ca_upload, chain, WIRE_LIST, LIMIT_UPLOAD_FILES, &file_type),
+};
+static const struct wire_type ca_upload_type = TYPE(signer_ca_upload, ca_upload_fields);
+static const struct wire_field ca_uploaded_fields[] = {
+    FIELD(struct signer_ca_uploaded, not_after, WIRE_I64, 0, NULL),
+    FIELD(struct signer_ca_uploaded, subject, WIRE_TEXT, LIMIT_NAME_DER * 4, NULL),
+    FIELD(struct signer_ca_uploaded, root, WIRE_TEXT, LIMIT_NAME_DER * 4, NULL),
+    FIELD(struct signer_ca_uploaded, above, WIRE_U32, 0, NULL),
+};
+static const struct wire_type ca_uploaded_type = TYPE(signer_ca_uploaded, ca_uploaded_fields);
+
 static const struct wire_field ra_renew_fields[] = {
     FIELD(struct signer_ra_renew, tenant, WIRE_U32, 0, NULL),
     FIELD(struct signer_ra_renew, ca_version, WIRE_U32, 0, NULL),
@@ -175,6 +196,7 @@ const struct signer_verb_info signer_verbs[SIGNER_VERBS] = {
     [SIGNER_NEXT_CA] = {"next-ca", LANE_LEAF, &next_ca_type, &next_ca_answer_type},
     [SIGNER_CHALLENGE] = {"challenge", LANE_LEAF, &challenge_type, &challenges_type},
     [SIGNER_CA_CREATE] = {"ca-create", LANE_ADMIN, &ca_create_type, &ca_created_type},
+    [SIGNER_CA_UPLOAD] = {"ca-upload", LANE_ADMIN, &ca_upload_type, &ca_uploaded_type},
     [SIGNER_RA_RENEW] = {"ra-renew", LANE_ADMIN, &ra_renew_type, &done_type},
     [SIGNER_KEYS_INIT] = {"keys-init", LANE_ADMIN, &keys_init_type, &done_type},
     [SIGNER_CRL_BUILD] = {"crl-build", LANE_CRL, &crl_build_type, &crl_built_type},

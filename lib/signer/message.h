@@ -19,7 +19,8 @@
 enum signer_verb {
     SIGNER_ENROL = 1,        /* leaf: a challenge, a key and claims → certificate, or that it waits for approval */
     SIGNER_CHALLENGE,        /* leaf: challenges for the deliveries of a profile (operator) */
-    SIGNER_CA_CREATE,        /* admin: a root or issuing CA */
+    SIGNER_CA_CREATE,        /* admin: a root or issuing CA, or the request of a bring-your-own CA */
+    SIGNER_CA_UPLOAD,        /* admin: the certificate that an external CA made of that request, and those above it */
     SIGNER_RA_RENEW,         /* admin: the next RA generation, where one is due */
     SIGNER_KEYS_INIT,        /* admin: challenge and audit keys, where there are none */
     SIGNER_CRL_BUILD,        /* crl: the CRL that the publisher has leased */
@@ -87,7 +88,19 @@ struct signer_ca_create {
     struct ca_request request;
     const char *parent;              /* name or id of the root, for an issuing CA */
 };
-struct signer_ca_created { const char *ca; int64_t not_after; bool clamped; };
+struct signer_ca_created { const char *ca; int64_t not_after; bool clamped; };       /* not_after 0: none yet */
+
+/* A file as it was uploaded; the name is for refusals alone. Together at most LIMIT_UPLOAD bytes. */
+struct signer_file { const char *name; struct bytes content; };
+struct signer_files { struct signer_file *items; uint32_t count; };
+struct signer_ca_upload {
+    uint32_t tenant;
+    const char *actor;
+    const char *ca;                  /* name or id */
+    struct signer_file certificate;
+    struct signer_files chain;
+};
+struct signer_ca_uploaded { int64_t not_after; const char *subject, *root; uint32_t above; };
 
 struct signer_ra_renew { uint32_t tenant; uint32_t ca_version; };
 struct signer_keys_init { const char *actor; };

@@ -37,6 +37,35 @@ struct authority_ca {
 };
 enum result authority_create(struct db *db, uint32_t tenant, const struct authority_ca *ca, uint32_t *ca_version);
 
+/* A bring-your-own CA before its certificate is there (lib/store/authority_byoca.c). */
+struct authority_byoca {
+    const char *actor, *uuid;
+    const struct ca_request *request;
+    const char *scep_uri, *crl_url, *aia_url;
+    struct bytes private_key, spki, csr, seal;       /* seal: over the request (ca_seal.h) */
+    const char *subject_text;
+};
+enum result authority_byoca_create(struct db *db, uint32_t tenant, const struct authority_byoca *ca);
+/* What an upload is judged by; request.certificate is the CSR, request.seal its seal. */
+struct authority_byoca_row { int64_t now; const char *name, *state; uint32_t ca_version; struct issuing_ca request; };
+/* ca: name or id. R_NOT_FOUND: none such. Where it is no bring-your-own CA, kind and state alone are set. */
+enum result authority_byoca_read(struct db *db, uint32_t tenant, const char *ca, struct arena *a, struct authority_byoca_row *out);
+struct authority_certified {
+    const char *actor;
+    uint32_t ca_version;
+    struct bytes certificate;
+    const struct bytes *chain;
+    uint32_t chain_count;
+    struct bytes serial, subject, ski, seal;
+    uint8_t sha1[20], sha256[32];
+    int64_t not_before, not_after;
+    const char *aia;                 /* that the certificate names; NULL: none */
+    const char *subject_text, *issuer_text, *root_text;
+};
+enum result authority_byoca_certify(struct db *db, uint32_t tenant, const struct authority_certified *c);
+/* Records a refused upload; a failure of that is logged by db and changes nothing. */
+void authority_byoca_refused(struct db *db, uint32_t tenant, const char *actor, const char *uuid, enum result r, const char *detail);
+
 struct authority_ra_context { int64_t now, newest_not_after; uint32_t generation; struct oids ekus; };
 /* R_NOT_FOUND where the version wants no RA certificates (a root, a deleted or revoked CA). newest_not_after 0: none yet. */
 enum result authority_ra_context(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct authority_ra_context *out);

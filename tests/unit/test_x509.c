@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -703,6 +704,7 @@ Test(x509, a_ca_of_the_command_line)
     cr_expect(bytes_equal(c.ski, BYTES(ski, 20)));
     cr_expect(bytes_equal(c.key.spki, unbase64(spki_p256)));
     cr_expect_eq(certificate_verify(der, c.key.spki), R_OK, "self-signed by ECDSA");
+    cr_expect_eq(certificate_verify_self(&c), R_OK);
 }
 
 Test(x509, odd_certificates)
@@ -710,7 +712,7 @@ Test(x509, odd_certificates)
     struct certificate c;
     cr_assert_eq(certificate_decode(unbase64(ca_odd), &arena, &c), R_OK);
     cr_expect(bytes_equal(c.serial, BYTES("\xfb", 1)), "-5, as it stands");
-    cr_expect_str_eq(c.unknown_critical, "2.5.29.32");
+    cr_expect_null(c.unknown_critical, "certificatePolicies are known");
     cr_expect_eq(c.hash, HASH_SHA512);
     cr_expect(c.ca && c.path_length == -1 && !c.has_key_usage && !c.has_name_constraints);
     cr_assert_eq(certificate_decode(unbase64(version_1), &arena, &c), R_OK, "version 1");
@@ -809,11 +811,45 @@ Test(x509, extensions_that_are_refused)
         {"2.5.29.31", "300f" "300d" "a00b" "a009" "8607" "687474703a2f2f", 1, false, R_OK, "a URL"},
         {"2.5.29.31", "3010" "300e" "a00c" "a00a" "8608" "687474703a2f2f00", 1, false, R_BAD_INPUT, "a URL with a NUL"},
         {"1.3.6.1.5.5.7.1.1", "30023000", 1, false, R_BAD_INPUT, "an empty access description"},
+        {"2.5.29.36", "3000", 1, false, R_OK, "policy constraints that constrain nothing"},
+        {"2.5.29.36", "30038001ff", 1, false, R_BAD_INPUT, "a negative number of certificates"},
+        {"2.5.29.36", "0500", 1, false, R_BAD_INPUT, "no policy constraints"},
+        {"2.5.29.33", "30023000", 1, false, R_BAD_INPUT, "an empty policy mapping"},
+        {"2.5.29.32", "300030", 1, false, R_BAD_INPUT, "a byte behind the policies"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct certificate c;
         struct bytes der = with_extension(cases[i].oid, false, unhex(cases[i].hex), cases[i].times, cases[i].others);
         cr_expect_eq(certificate_decode(der, &arena, &c), cases[i].r, "%s", cases[i].why);
+    }
+}
+
+/* What CAs from elsewhere have. */
+Test(x509, extensions_of_external_cas)
+{
+    static const struct { const char *oid, *hex, *http, *ldap; int explicit; bool any; const char *why; } cases[] = {
+        {"1.3.6.1.5.5.7.1.1", "304a301a06082b06010505073002860e6c6461703a2f2f2f434e3d613f63301606082b06010505073002860a687474703a2f2f612f62301406082b0601050507300286084c4441503a2f2f78",
+         "http://a/b", "ldap:///CN=a?c", -1, false, "locations by HTTP and LDAP, in whatever order: the first of each"},
+        {"1.3.6.1.5.5.7.1.1", "3016301406082b0601050507300286086c6461703a2f2f61", NULL, "ldap://a", -1, false, "by LDAP alone"},
+        {"1.3.6.1.5.5.7.1.1", "302d301406082b0601050507300186086c6461703a2f2f61301506082b06010505073002860968747470733a2f2f61", NULL, NULL, -1, false, "another method, another scheme"},
+        {"2.5.29.36", "3003800100", NULL, NULL, 0, false, "a policy required at once"},
+        {"2.5.29.36", "3006800103810100", NULL, NULL, 3, false, "after three, mapping inhibited"},
+        {"2.5.29.36", "3003810100", NULL, NULL, -1, false, "mapping inhibited alone"},
+        {"2.5.29.36", "300780050100000000", NULL, NULL, INT_MAX, false, "a number beyond all chains"},
+        {"2.5.29.33", "300c300a06032a030406032a0305", NULL, NULL, -1, false, "a mapping"},
+        {"2.5.29.33", "300d300b06032a03040604551d2000", NULL, NULL, -1, true, "a mapping to anyPolicy"},
+        {"2.5.29.33", "300d300b0604551d200006032a0304", NULL, NULL, -1, true, "and from it"},
+        {"2.5.29.54", "020100", NULL, NULL, -1, false, "inhibitAnyPolicy"},
+        {"2.5.29.32", "3007300506032a0304", NULL, NULL, -1, false, "policies"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct certificate c;
+        cr_assert_eq(certificate_decode(with_extension(cases[i].oid, true, unhex(cases[i].hex), 1, false), &arena, &c), R_OK, "%s", cases[i].why);
+        cr_expect(cases[i].http ? c.aia_url && strcmp(c.aia_url, cases[i].http) == 0 : !c.aia_url, "%s: %s", cases[i].why, c.aia_url);
+        cr_expect(cases[i].ldap ? c.aia_ldap && strcmp(c.aia_ldap, cases[i].ldap) == 0 : !c.aia_ldap, "%s: %s", cases[i].why, c.aia_ldap);
+        cr_expect_eq(c.require_explicit_policy, cases[i].explicit, "%s: %d", cases[i].why, c.require_explicit_policy);
+        cr_expect_eq(c.maps_any_policy, cases[i].any, "%s", cases[i].why);
+        cr_expect_null(c.unknown_critical, "%s", cases[i].why);
     }
 }
 
@@ -909,7 +945,23 @@ Test(x509, name_constraints)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         cr_expect_eq(certificate_check_names(unbase64(cases[i].leaf), unbase64(cases[i].ca)), cases[i].r, "%s", cases[i].why);
-    struct bytes leaf = unbase64(leaf_inside), ca = unbase64(ca_constrained);
+    struct bytes leaf = unbase64(leaf_inside), ca = unbase64(ca_constrained), permitted;
+    cr_expect_eq(certificate_check_ca_names(unbase64(leaf_cn_outside), ca), R_OK, "a CA's common name is no host's");
+    cr_expect_eq(certificate_check_ca_names(unbase64(leaf_dns_outside), ca), R_OUT_OF_BOUNDS, "its alternative names count");
+    static const struct { const char *hex, *found, *why; } directories[] = {
+        {"3011a00f300da40b3009310730050603550403", "3009310730050603550403", "a directory name"},
+        {"3014a0123003820161300ba409300731053003060155", "300731053003060155", "behind a host's"},
+        {"3007a0053003820161", NULL, "a host's alone"},
+        {"3011a10f300da40b3009310730050603550403", NULL, "an excluded one"},
+        {"3000", NULL, "none"},
+    };
+    for (size_t i = 0; i < COUNT(directories); i++) {
+        struct certificate c;
+        cr_assert_eq(certificate_decode(with_extension("2.5.29.30", true, unhex(directories[i].hex), 1, false), &arena, &c), R_OK);
+        enum result r = certificate_permitted_name(&c, &permitted);
+        cr_expect_eq(r, directories[i].found ? R_OK : R_NOT_FOUND, "%s", directories[i].why);
+        cr_expect(!directories[i].found || bytes_equal(permitted, unhex(directories[i].found)), "%s", directories[i].why);
+    }
     cr_expect_eq(certificate_check_names(BYTES(leaf.p, leaf.n - 1), ca), R_BAD_INPUT, "no leaf");
     cr_expect_eq(certificate_check_names(leaf, BYTES(ca.p, ca.n - 1)), R_BAD_INPUT, "no CA");
     struct bytes broken = with_extension("2.5.29.30", true, unhex("0500"), 1, false);
