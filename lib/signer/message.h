@@ -20,7 +20,6 @@ enum signer_verb {
     SIGNER_ENROL = 1,        /* leaf: a challenge, a key and claims → certificate, or that it waits for approval */
     SIGNER_CHALLENGE,        /* leaf: challenges for the deliveries of a profile (operator) */
     SIGNER_CA_CREATE,        /* admin: a root or issuing CA, or the request of a bring-your-own CA */
-    SIGNER_CA_UPLOAD,        /* admin: the certificate that an external CA made of that request, and those above it */
     SIGNER_RA_RENEW,         /* admin: the next RA generation, where one is due */
     SIGNER_KEYS_INIT,        /* admin: challenge and audit keys, where there are none */
     SIGNER_CRL_BUILD,        /* crl: the CRL that the publisher has leased */
@@ -29,6 +28,7 @@ enum signer_verb {
     SIGNER_POLL,             /* leaf: a transaction and a key → what has become of the request */
     SIGNER_GET_CERT,         /* leaf: a serial number and a key → the certificate, to its holder alone */
     SIGNER_NEXT_CA,          /* leaf: the certificates that follow a CA's, as its GetNextCACert answer */
+    SIGNER_CA_UPLOAD,        /* admin: the certificate that an external CA made of that request, and those above it */
     SIGNER_VERBS
 };
 enum signer_lane { LANE_LEAF = 1, LANE_CRL = 2, LANE_ADMIN = 4 };
