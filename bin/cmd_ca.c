@@ -92,6 +92,35 @@ static enum result ca_certificate(struct cli *c)
     return r;
 }
 
+static enum result ca_renew(struct cli *c)
+{
+    const struct signer_ca_renew q = {.tenant = (uint32_t)c->tenant, .actor = c->login, .ca = c->argument, .early = cli_flag(c, "early")};
+    struct signer_ca_renewed made;
+    char end[CLOCK_ISO_SIZE];
+    enum result r = cli_signer(c, SIGNER_CA_RENEW, &q, LIMIT_SIGNER_ADMIN_MS, &c->arena, &made);
+    if (r != R_OK)
+        return r;
+    clock_to_iso(made.not_after, end);
+    if (made.not_after == 0)
+        cli_say("%s: version %u waits for its certificate: ca csr, then ca upload.", c->argument, made.number);
+    else if (made.clamped)
+        cli_say("%s: the validity was clamped to the parent's end, %s.", c->argument, end);
+    printf(c->json ? "{\"version\":%u}\n" : "%u\n", made.number);
+    return R_OK;
+}
+
+static enum result ca_activate(struct cli *c)
+{
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument), cli_expected(c)};
+    return cli_made(c, OPERATOR_CA_ACTIVATE, arguments, 2, "version");
+}
+
+static enum result ca_versions(struct cli *c)
+{
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument)};
+    return cli_list(c, OPERATOR_CA_VERSIONS, arguments, 1);
+}
+
 static enum result change(struct cli *c, const char *action, struct db_param reason)
 {
     const struct db_param arguments[] = {DB_P_TEXT(c->argument), DB_P_TEXT(action), reason, cli_expected(c)};
@@ -172,6 +201,9 @@ static const struct option certificate_options[] = {
 };
 #define VERSION_OPTION {"row-version", "N", OPTION_NUMBER, 0, "refuse where show tells another", 1, INT32_MAX}
 static const struct option change_options[] = {VERSION_OPTION, OPTION_END};
+static const struct option renew_options[] = {
+    {"early", NULL, OPTION_FLAG, 0, "also before half of its life has passed", 0, 0}, OPTION_END,
+};
 #define REASONS \
     "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn"
 static const struct option revoke_options[] = {
@@ -190,6 +222,9 @@ const struct command commands_ca[] = {
     {"ca", "show", "NAME|ID", OPTION_TEXT, NULL, false, "all properties of a CA", ca_show},
     {"ca", "certificate", "NAME|ID", OPTION_TEXT, certificate_options, false, "a CA's certificate to standard output",
      ca_certificate},
+    {"ca", "versions", "NAME|ID", OPTION_TEXT, NULL, false, "the versions of a CA, newest first", ca_versions},
+    {"ca", "renew", "NAME|ID", OPTION_TEXT, renew_options, false, "make the next version of an issuing CA; prints its number", ca_renew},
+    {"ca", "activate", "NAME|ID", OPTION_TEXT, change_options, false, "put the staged version into production", ca_activate},
     {"ca", "pause", "NAME|ID", OPTION_TEXT, change_options, false, "issue nothing until it is resumed", ca_pause},
     {"ca", "resume", "NAME|ID", OPTION_TEXT, change_options, false, "end a pause", ca_resume},
     {"ca", "revoke", "NAME|ID", OPTION_TEXT, revoke_options, false, "revoke a paused issuing CA without active certificates",

@@ -110,7 +110,7 @@ static void get_ca_cert_chain(const struct exchange *x, struct endpoint *e)
 static void get_next_ca_cert(const struct exchange *x, struct endpoint *e)
 {
     struct bytes reply;
-    enum result r = rollover_answer(x->worker->pki.signer_socket, e, x->arena, &reply);
+    enum result r = rollover_answer(&x->worker->pki, e, x->arena, &reply);
 
     if (r == R_OK)
         answer(x, "application/x-x509-next-ca-cert", reply);

@@ -68,72 +68,36 @@ static enum result making_check(struct making *m, struct verdict *v)
     return r;
 }
 
-static enum result making_subject(struct making *m)
-{
-    struct name name;
-    struct buf der;
-    buf_init(&der, LIMIT_NAME_DER);
-    enum result r = ca_subject_name(&m->request->subject, m->call->arena, &name);
-    if (r == R_OK)
-        r = name_encode(&name, &der);
-    if (r == R_OK) {
-        m->subject = arena_bytes(m->call->arena, buf_bytes(&der));
-        r = m->subject.p == NULL ? R_NO_MEMORY : R_OK;
-    }
-    buf_free(&der);
-    return r;
-}
-
 static enum result making_record(struct making *m, struct bytes private_key, uint32_t *ca_version)
 {
     struct arena *a = m->call->arena;
-    const struct issuing_ca *p = m->parent ? &m->parent->row : NULL;
-    uint32_t n = p ? p->chain_count + 1 : 0;
-    struct bytes *chain = arena_array(a, n, sizeof *chain);
-    if (chain == NULL)
-        return R_NO_MEMORY;
-    for (uint32_t i = 0; i < n; i++)
-        chain[i] = i == 0 ? p->certificate : p->chain[i - 1];
-    struct authority_ca ca = {.actor = m->actor, .uuid = m->uuid, .request = m->request, .parent = p ? p->ca_id : 0,
-        .issuer_version = m->context.parent_version, .key_bits = m->pair->bits, .hash = hash_name(m->pair->hash), .scep_uri = m->scep_uri,
-        .crl_url = m->crl_url, .aia_url = m->aia_url, .private_key = private_key, .spki = m->spki, .wrapped_by = m->parent ? "ca" : "root",
-        .certificate = m->made.der, .chain = chain, .chain_count = n, .serial = m->made.serial, .subject = m->subject, .ski = m->made.ski,
-        .subject_text = name_text(&m->made.subject_name, a), .not_before = m->made.not_before, .not_after = m->made.not_after, .clamped = m->clamped};
-    if (m->parent == NULL)
-        ca.issuer_version = 0;
     struct buf seal;
-    struct issuing_ca sealed = {.uuid = ca.uuid, .number = m->number, .kind = ca_kind_name(ca.request->kind), .hash = ca.hash, .key_bits = ca.key_bits,
-        .names_from_requests = ca.request->names_from_requests, .crl_url = ca.crl_url, .aia_url = ca.aia_url, .certificate = ca.certificate,
-        .chain = chain, .chain_count = n};
     buf_init(&seal, CA_SEAL_SIZE);
-    enum result r = ca_seal_make(&m->call->worker->keyring.secrets, m->tenant, &sealed, &seal);
-    if (r != R_OK)
-        goto out;
-    ca.seal = buf_bytes(&seal);
+    enum result r = making_seal(m, &seal);
+    struct authority_ca ca = {.actor = m->actor, .uuid = m->uuid, .request = m->request, .parent = m->parent ? m->parent->row.ca_id : 0,
+        .issuer_version = m->parent ? m->context.parent_version : 0, .key_bits = m->pair->bits, .hash = hash_name(m->pair->hash), .scep_uri = m->scep_uri,
+        .crl_url = m->crl_url, .aia_url = m->aia_url, .private_key = private_key, .spki = m->spki, .wrapped_by = m->parent ? "ca" : "root",
+        .certificate = m->made.der, .chain = m->chain, .chain_count = m->chain_count, .serial = m->made.serial, .subject = m->subject, .ski = m->made.ski,
+        .subject_text = name_text(&m->made.subject_name, a), .not_before = m->made.not_before, .not_after = m->made.not_after, .clamped = m->clamped,
+        .seal = buf_bytes(&seal)};
     digest_sha1(m->made.der, ca.digests.sha1);
     digest_sha256(m->made.der, ca.digests.sha256);
     digest_sha256(m->spki, ca.digests.spki_sha256);
-    r = authority_create(m->call->worker->db, m->tenant, &ca, ca_version);
-    if (r != R_OK)
+    if (r == R_OK && (r = authority_create(m->call->worker->db, m->tenant, &ca, ca_version)) != R_OK)
         worker_detail_db(m->call);
-out:
     buf_free(&seal);
     return r;
 }
 
 static enum result making_record_request(struct making *m, struct bytes private_key)
 {
-    struct worker *w = m->call->worker;
-    const struct ca_request *q = m->request;
-    struct authority_byoca ca = {.actor = m->actor, .uuid = m->uuid, .request = q, .scep_uri = m->scep_uri, .crl_url = m->crl_url, .aia_url = m->aia_url,
-        .private_key = private_key, .spki = m->spki, .csr = m->csr.der, .subject_text = name_text(&m->csr.claims.subject, m->call->arena)};
-    struct issuing_ca sealed = {.uuid = m->uuid, .number = m->number, .kind = ca_kind_name(q->kind), .key_bits = m->pair->bits,
-        .names_from_requests = q->names_from_requests, .crl_url = ca.crl_url, .aia_url = ca.aia_url, .certificate = ca.csr};
     struct buf seal;
     buf_init(&seal, CA_SEAL_SIZE);
-    enum result r = ca_seal_make(&w->keyring.secrets, m->tenant, &sealed, &seal);
-    ca.seal = buf_bytes(&seal);
-    if (r == R_OK && (r = authority_byoca_create(w->db, m->tenant, &ca)) != R_OK)
+    enum result r = making_seal(m, &seal);
+    struct authority_byoca ca = {.actor = m->actor, .uuid = m->uuid, .request = m->request, .scep_uri = m->scep_uri, .crl_url = m->crl_url,
+        .aia_url = m->aia_url, .private_key = private_key, .spki = m->spki, .csr = m->csr.der,
+        .subject_text = name_text(&m->csr.claims.subject, m->call->arena), .seal = buf_bytes(&seal)};
+    if (r == R_OK && (r = authority_byoca_create(m->call->worker->db, m->tenant, &ca)) != R_OK)
         worker_detail_db(m->call);
     buf_free(&seal);
     return r;

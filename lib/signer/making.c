@@ -6,6 +6,7 @@
 #include "lib/base/limits.h"
 #include "lib/codec/pkey.h"
 #include "lib/policy/bounds.h"
+#include "lib/signer/ca_seal.h"
 
 enum result making_find_parent(struct making *m, struct verdict *v)
 {
@@ -29,6 +30,22 @@ enum result making_addresses(struct making *m)
     m->aia_url = arena_printf(a, "http://%s/ca/%s_v%u/cert.cer", host, m->uuid, m->number);
     m->scep_uri = !making_is_root(m) ? arena_printf(a, "https://{{CloudPKIFQDN}}/scep/%s", m->uuid) : NULL;
     return m->crl_url == NULL || m->aia_url == NULL || (!making_is_root(m) && m->scep_uri == NULL) ? R_NO_MEMORY : R_OK;
+}
+
+enum result making_subject(struct making *m)
+{
+    struct name name;
+    struct buf der;
+    buf_init(&der, LIMIT_NAME_DER);
+    enum result r = ca_subject_name(&m->request->subject, m->call->arena, &name);
+    if (r == R_OK)
+        r = name_encode(&name, &der);
+    if (r == R_OK) {
+        m->subject = arena_bytes(m->call->arena, buf_bytes(&der));
+        r = m->subject.p == NULL ? R_NO_MEMORY : R_OK;
+    }
+    buf_free(&der);
+    return r;
 }
 
 static int compare_oids(const void *a, const void *b)
@@ -137,4 +154,27 @@ enum result making_key(struct making *m, struct bytes *sealed, struct key **own)
         return r;
     struct stored_key row = {.platform = "software", .wrapped_by = wrapped_by, .private_key = *sealed, .spki = m->spki};
     return key_open(&row, &w->keyring.secrets, own);
+}
+
+/* The parent and what is above it. */
+static enum result making_chain(struct making *m)
+{
+    const struct issuing_ca *p = m->parent ? &m->parent->row : NULL;
+    m->chain_count = p ? p->chain_count + 1 : 0;
+    m->chain = arena_array(m->call->arena, m->chain_count, sizeof *m->chain);
+    if (m->chain == NULL)
+        return R_NO_MEMORY;
+    for (uint32_t i = 0; i < m->chain_count; i++)
+        m->chain[i] = i == 0 ? p->certificate : p->chain[i - 1];
+    return R_OK;
+}
+
+enum result making_seal(struct making *m, struct buf *seal)
+{
+    enum result r = making_chain(m);
+    const struct issuing_ca sealed = {.uuid = m->uuid, .number = m->number, .kind = ca_kind_name(m->request->kind),
+        .hash = making_is_byoca(m) ? NULL : hash_name(m->pair->hash), .key_bits = m->pair->bits,
+        .names_from_requests = m->request->names_from_requests, .crl_url = m->crl_url, .aia_url = m->aia_url,
+        .certificate = making_is_byoca(m) ? m->csr.der : m->made.der, .chain = m->chain, .chain_count = m->chain_count};
+    return r == R_OK ? ca_seal_make(&m->call->worker->keyring.secrets, m->tenant, &sealed, seal) : r;
 }

@@ -32,6 +32,8 @@ struct making {
     uint8_t ski[20];
     struct certificate made;
     struct csr csr;                          /* in its place, for a bring-your-own CA */
+    struct bytes *chain;                     /* above it, nearest first */
+    uint32_t chain_count;
 };
 
 static inline bool making_is_root(const struct making *m) { return m->request->kind == CA_ROOT; }
@@ -40,9 +42,13 @@ static inline bool making_is_byoca(const struct making *m) { return m->request->
 /* The root that is to sign, active and ready, as the context has it. */
 enum result making_find_parent(struct making *m, struct verdict *v);
 enum result making_addresses(struct making *m);
+/* The subject that the request asks for. */
+enum result making_subject(struct making *m);
 /* The new key, sealed, and opened again from what will be stored: what cannot be opened later must not be recorded. *own is freed by key_free. */
 enum result making_key(struct making *m, struct bytes *sealed, struct key **own);
 enum result making_certificate(struct making *m, const struct key *own, struct verdict *v);
 enum result making_request(struct making *m, const struct key *own);
+/* The signer's word on what was made (ca_seal.h); fills chain as well. */
+enum result making_seal(struct making *m, struct buf *seal);
 
 #endif

@@ -165,6 +165,20 @@ static const struct wire_field ca_uploaded_fields[] = {
 };
 static const struct wire_type ca_uploaded_type = TYPE(signer_ca_uploaded, ca_uploaded_fields);
 
+static const struct wire_field ca_renew_fields[] = {
+    FIELD(struct signer_ca_renew, tenant, WIRE_U32, 0, NULL),
+    FIELD(struct signer_ca_renew, actor, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME, NULL),
+    FIELD(struct signer_ca_renew, ca, WIRE_TEXT_PRESENT, LIMIT_DISPLAY_NAME * 4, NULL),
+    FIELD(struct signer_ca_renew, early, WIRE_BOOL, 0, NULL),
+};
+static const struct wire_type ca_renew_type = TYPE(signer_ca_renew, ca_renew_fields);
+static const struct wire_field ca_renewed_fields[] = {
+    FIELD(struct signer_ca_renewed, number, WIRE_U32, 0, NULL),
+    FIELD(struct signer_ca_renewed, not_after, WIRE_I64, 0, NULL),
+    FIELD(struct signer_ca_renewed, clamped, WIRE_BOOL, 0, NULL),
+};
+static const struct wire_type ca_renewed_type = TYPE(signer_ca_renewed, ca_renewed_fields);
+
 static const struct wire_field ra_renew_fields[] = {
     FIELD(struct signer_ra_renew, tenant, WIRE_U32, 0, NULL),
     FIELD(struct signer_ra_renew, ca_version, WIRE_U32, 0, NULL),
@@ -201,6 +215,7 @@ const struct signer_verb_info signer_verbs[SIGNER_VERBS] = {
     [SIGNER_KEYS_INIT] = {"keys-init", LANE_ADMIN, &keys_init_type, &done_type},
     [SIGNER_CRL_BUILD] = {"crl-build", LANE_CRL, &crl_build_type, &crl_built_type},
     [SIGNER_AUDIT_SIGN] = {"audit-sign", LANE_CRL, &audit_sign_type, &done_type},
+    [SIGNER_CA_RENEW] = {"ca-renew", LANE_ADMIN, &ca_renew_type, &ca_renewed_type},
 };
 
 enum { REPLY_FIELDS = 2 };

@@ -29,6 +29,7 @@ enum signer_verb {
     SIGNER_GET_CERT,         /* leaf: a serial number and a key → the certificate, to its holder alone */
     SIGNER_NEXT_CA,          /* leaf: the certificates that follow a CA's, as its GetNextCACert answer */
     SIGNER_CA_UPLOAD,        /* admin: the certificate that an external CA made of that request, and those above it */
+    SIGNER_CA_RENEW,         /* admin: the next version of an issuing CA, staged; of a bring-your-own CA the request for it */
     SIGNER_VERBS
 };
 enum signer_lane { LANE_LEAF = 1, LANE_CRL = 2, LANE_ADMIN = 4 };
@@ -101,6 +102,14 @@ struct signer_ca_upload {
     struct signer_files chain;
 };
 struct signer_ca_uploaded { int64_t not_after; const char *subject, *root; uint32_t above; };
+
+struct signer_ca_renew {
+    uint32_t tenant;
+    const char *actor;
+    const char *ca;                  /* name or id */
+    bool early;                      /* also before half of its life has passed */
+};
+struct signer_ca_renewed { uint32_t number; int64_t not_after; bool clamped; };       /* not_after 0: its certificate is to be signed elsewhere */
 
 struct signer_ra_renew { uint32_t tenant; uint32_t ca_version; };
 struct signer_keys_init { const char *actor; };

@@ -25,6 +25,7 @@ union server_request {
     struct signer_challenge challenge;
     struct signer_ca_create ca_create;
     struct signer_ca_upload ca_upload;
+    struct signer_ca_renew ca_renew;
     struct signer_ra_renew ra_renew;
     struct signer_keys_init keys_init;
     struct signer_crl_build crl_build;
@@ -35,6 +36,7 @@ union server_answer {
     struct signer_next_ca_answer next_ca;
     struct signer_challenges challenges;
     struct signer_ca_created ca_created;
+    struct signer_ca_renewed ca_renewed;
     struct signer_ca_uploaded ca_uploaded;
     struct signer_crl_built crl_built;
     struct signer_done done;
@@ -50,6 +52,7 @@ ADAPT(serve_next_ca, next_ca, next_ca, next_ca_handle)
 ADAPT(serve_challenge, challenge, challenges, challenge_handle)
 ADAPT(serve_ca_create, ca_create, ca_created, authority_handle_create)
 ADAPT(serve_ca_upload, ca_upload, ca_uploaded, authority_handle_upload)
+ADAPT(serve_ca_renew, ca_renew, ca_renewed, authority_handle_renew)
 ADAPT(serve_ra_renew, ra_renew, done, registration_handle_renew)
 ADAPT(serve_keys_init, keys_init, done, keys_handle_init)
 ADAPT(serve_crl_build, crl_build, crl_built, crl_build_handle)
@@ -69,6 +72,7 @@ static const struct {
     [SIGNER_CHALLENGE] = {PEER_ROOT, serve_challenge},
     [SIGNER_CA_CREATE] = {PEER_ROOT, serve_ca_create},
     [SIGNER_CA_UPLOAD] = {PEER_ROOT, serve_ca_upload},
+    [SIGNER_CA_RENEW] = {PEER_ROOT, serve_ca_renew},
     [SIGNER_RA_RENEW] = {PEER_ROOT | PEER_PUBLISHER, serve_ra_renew},
     [SIGNER_KEYS_INIT] = {PEER_ROOT, serve_keys_init},
     [SIGNER_CRL_BUILD] = {PEER_PUBLISHER, serve_crl_build},

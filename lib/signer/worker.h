@@ -33,6 +33,7 @@ enum result next_ca_handle(struct worker_call *c, const struct signer_next_ca *q
 enum result challenge_handle(struct worker_call *c, const struct signer_challenge *q, struct signer_challenges *out);
 enum result authority_handle_create(struct worker_call *c, const struct signer_ca_create *q, struct signer_ca_created *out);
 enum result authority_handle_upload(struct worker_call *c, const struct signer_ca_upload *q, struct signer_ca_uploaded *out);
+enum result authority_handle_renew(struct worker_call *c, const struct signer_ca_renew *q, struct signer_ca_renewed *out);
 enum result registration_handle_renew(struct worker_call *c, const struct signer_ra_renew *q, struct signer_done *out);
 enum result keys_handle_init(struct worker_call *c, const struct signer_keys_init *q, struct signer_done *out);
 enum result crl_build_handle(struct worker_call *c, const struct signer_crl_build *q, struct signer_crl_built *out);

@@ -66,6 +66,34 @@ enum result authority_byoca_certify(struct db *db, uint32_t tenant, const struct
 /* Records a refused upload; a failure of that is logged by db and changes nothing. */
 void authority_byoca_refused(struct db *db, uint32_t tenant, const char *actor, const char *uuid, enum result r, const char *detail);
 
+/* The next version of a CA (lib/store/authority_version.c). */
+struct authority_version_row {
+    int64_t now, ca_id;
+    const char *uuid, *name, *kind;
+    const char *parent;              /* id of an issuing CA's root */
+    struct ca_request request;       /* its fixed properties, as stored */
+    uint32_t version;                /* row of the one in production */
+    const char *state;               /* of that */
+    int64_t not_before, not_after;
+    uint32_t last_number;
+    const char *next_state;          /* of a version that is to follow already; NULL: none */
+};
+/* ca: name or id. */
+enum result authority_version_read(struct db *db, uint32_t tenant, const char *ca, struct arena *a, struct authority_version_row *out);
+struct authority_version {
+    const char *actor;
+    int64_t ca_id;
+    uint32_t number, issuer_version;
+    unsigned key_bits;
+    struct bytes private_key, spki;
+    const struct certificate *made;  /* NULL: csr in its place */
+    struct bytes csr, seal;          /* the seal is over the one that is there */
+    const struct bytes *chain;
+    uint32_t chain_count;
+    const char *subject_text, *crl_url, *aia_url;
+};
+enum result authority_version_add(struct db *db, uint32_t tenant, const struct authority_version *v, uint32_t *ca_version);
+
 struct authority_ra_context { int64_t now, newest_not_after; uint32_t generation; struct oids ekus; };
 /* R_NOT_FOUND where the version wants no RA certificates (a root, a deleted or revoked CA). newest_not_after 0: none yet. */
 enum result authority_ra_context(struct db *db, uint32_t tenant, uint32_t ca_version, struct arena *a, struct authority_ra_context *out);

@@ -24,6 +24,8 @@ enum operator_shape { OPERATOR_LIST, OPERATOR_ROWS };
     X(CA_CERTIFICATE, "op_ca_certificate", ROWS, 1)            /* ca → certificate, chain */ \
     X(CA_CSR, "op_ca_csr", ROWS, 1)                            /* ca → name, certification request */ \
     X(CA_EXTERNAL, "op_ca_external", ROWS, 1)                  /* ca → certificate of a bring-your-own CA; no row: no such one */ \
+    X(CA_ACTIVATE, "op_ca_activate", ROWS, 2)                  /* ca, expected → number int */ \
+    X(CA_VERSIONS, "op_ca_versions", LIST, 1)                  /* ca */ \
     X(CA_CHANGE, "op_ca_change", ROWS, 4)                      /* ca, action (pause resume revoke delete), reason int or NULL,
                                                                   expected int or NULL */ \
     X(DEVICE_ADD, "op_device_add", ROWS, 15)                   /* names platforms serials imeis meids wifi_macs directory_ids

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# The next version of an issuing CA: staged, announced by GetNextCACert, put into production; leaves of the version before are renewed and revoked.
+# shellcheck source=scep_lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/scep_lib.sh"
+# shellcheck source=byoca_lib.sh
+source "$flow_dir/byoca_lib.sh"
+flow_tool scep_client scep_open
+flow_objects
+ca="Versions CA $tag" profile=versions-$tag
+flow_authority "$ca"
+is 'a CA' $? 0
+id=$(shown "$ca" id)
+url=$CHANCERY_HTTP_URL/scep/$id
+ok 'a profile that renews' flow_profile "$profile" --ca "$ca" --subject 'CN={{DeviceName}}' --renewal --threshold 40
+ok 'its certificates' scep_ca "$url" ca
+enrol_here() {
+    flow_device "$1" || return 1
+    new_key "$1"
+    say "$url" key="$1" cn="$1" o=- challenge="$(challenge "$profile" "$1")" "${@:2}"
+    [[ $answer == '0 - -' ]] && mv "$w/out.pem" "$w/$1.pem"
+}
+aged() {
+    owner_sql -c 'set session_replication_role = replica' -c "update chancery.certificate set not_before = not_before - interval '60 days'
+        where serial = '\\x$(serial_of "$w/$1.pem")'"
+}
+renew_here() {
+    new_key "next-$1"
+    say "$url" type=17 key="next-$1" signkey="$1" cert="$w/$1.pem" cn="$1" o=- "${@:2}"
+}
+print_of() { openssl x509 -in "$1" -noout -fingerprint -sha256; }
+old=old-$tag
+ok 'a device enrols under the first version' enrol_here "$old"
+aged "$old"
+later=later-$tag
+ok 'a device that is slow' flow_device "$later"
+new_key "$later"
+slow=$(challenge "$profile" "$later")
+
+# ---- staged ----
+
+refused 'no renewal before half of its life has passed' chancery ca renew "$ca"
+refused 'a root is not renewed' chancery ca renew "$ca Root" --early
+refused 'nothing is staged to be activated' chancery ca activate "$ca"
+is 'renewed early' "$(chancery ca renew "$ca" --early 2> /dev/null)" 2
+refused '  once' chancery ca renew "$ca" --early
+like '  the versions' "$(chancery ca versions "$ca" | tail -n +2 | tr -s ' \n' ' ')" '^2 Staged .*/v2 1 Active '
+is '  the first one is in production' "$(shown "$ca" status) $(shown "$ca" version)" 'Active 1'
+ok '  the second answers at its own address' scep_ca "$url/v2" next
+is '  of the same names' "$(openssl x509 -in "$w/next.2.pem" -noout -subject)" "$(openssl x509 -in "$w/ca.2.pem" -noout -subject)"
+refused '  with another key' cmp -s <(openssl x509 -in "$w/next.2.pem" -noout -pubkey) <(openssl x509 -in "$w/ca.2.pem" -noout -pubkey)
+ok '  by the same root' openssl verify -x509_strict -CAfile "$w/ca.3.pem" "$w/next.2.pem"
+ok '  with a CRL of its own' wait_for 30 fetch "$CHANCERY_HTTP_URL/crl/${id}_v2/current.crl" "$w/v2.crl"
+ok '  and its certificate published' wait_for 30 fetch "$CHANCERY_HTTP_URL/ca/${id}_v2/cert.cer" "$w/v2.cer"
+
+# ---- GetNextCACert ----
+
+is 'GetNextCACert: at once, with its own type' "$(curl -s -o "$w/next.p7" -w '%{http_code} %{content_type}' "$url?operation=GetNextCACert&message=x")" \
+    '200 application/x-x509-next-ca-cert'
+openssl x509 -in "$w/ca.2.pem" -out "$w/issuer.pem"
+ok '  signed by the CA in production' openssl cms -verify -inform DER -in "$w/next.p7" -binary -out "$w/next.content" -CAfile "$w/ca.3.pem" -purpose any -signer "$w/next.signer"
+is '  and by no other' "$(print_of "$w/next.signer")" "$(print_of "$w/issuer.pem")"
+next_certificates() { openssl pkcs7 -inform DER -print_certs | grep -c 'BEGIN CERTIFICATE'; }
+is '  RA certificates, CA and root as its content' "$(next_certificates < "$w/next.content")" 4
+openssl pkcs7 -inform DER -in "$w/next.content" -print_certs -out "$w/next.all"
+ok '  the staged CA among them' grep -qF "$(openssl x509 -in "$w/next.2.pem" | sed -n 2p)" "$w/next.all"
+ok '  and beside the signature' grep -qF "$(openssl x509 -in "$w/next.2.pem" | sed -n 2p)" <(openssl pkcs7 -inform DER -in "$w/next.p7" -print_certs)
+announced() { curl -s "$url?operation=GetCACaps" | grep -qx GetNextCACert; }
+ok '  a capability when the answers are read again' wait_for 40 announced
+is '  not of the staged version itself' "$(curl -s -o /dev/null -w '%{http_code}' "$url/v2?operation=GetNextCACert")" 404
+
+# ---- in production ----
+
+is 'activated' "$(chancery ca activate "$ca")" 2
+like '  the first one is retired' "$(chancery ca versions "$ca" | tail -n +2 | tr -s ' \n' ' ')" '^2 Active .* 1 Retired '
+is '  audited' "$(owner_sql -c "select count(*) from chancery.audit where object_id = '$id' and details ? 'activated'")" 1
+refused '  the address of the staged version ends' wait_for 0 curl -sf -o /dev/null "$url/v2?operation=GetCACert"
+new=new-$tag
+ok 'a device enrols at the same address' enrol_here "$new"
+ok '  under the second version' openssl verify -CAfile "$w/ca.3.pem" -untrusted "$w/next.2.pem" "$w/$new.pem"
+like '  with its CRL' "$(uri_in "$w/$new.pem" crlDistributionPoints)" '_v2/'
+say "$url" key="$later" cn="$later" o=- challenge="$slow"
+is 'a challenge of the first version' "$answer" '2 2 CertificationAuthorityNotActive'
+changed() { scep_ca "$url" now && [[ $(print_of "$w/now.2.pem") == "$(print_of "$w/next.2.pem")" ]]; }
+ok 'GetCACert gives the second version' wait_for 40 changed
+kept=kept-$tag
+ok 'a client that kept the RA certificates of the first enrols' enrol_here "$kept"
+is '  answered by that generation' "$(said pkiStatus)" 0
+ok 'and one with those of the second' enrol_here "fresh-$tag" to="$w/next.0.pem" ra="$w/next.1.pem"
+renew_here "$old"
+is 'a leaf of the retired version is renewed' "$answer" '0 - -'
+ok '  by the version in production' openssl verify -CAfile "$w/ca.3.pem" -untrusted "$w/next.2.pem" "$w/out.pem"
+chancery certificate revoke "$(serial_of "$w/$old.pem")"
+in_old_crl() { fetch "$CHANCERY_HTTP_URL/crl/${id}_v1/current.crl" "$w/v1.crl" && openssl crl -inform DER -in "$w/v1.crl" -noout -text | grep -q "$(serial_of "$w/$old.pem")"; }
+ok 'and a leaf of it revoked in its own CRL' wait_for 15 in_old_crl
+ok '  which the retired key signs' openssl crl -inform DER -in "$w/v1.crl" -noout -CAfile <(cat "$w/ca.2.pem" "$w/ca.3.pem")
+is 'nothing follows the second version' "$(curl -s -o /dev/null -w '%{http_code}' "$url?operation=GetNextCACert")" 404
+
+# ---- a bring-your-own CA's next version is asked for and signed elsewhere ----
+
+b="Versions BYOCA $tag"
+flow_room
+ok 'a bring-your-own CA' byoca "$b" --o Contoso
+ok 'an external CA' ext_ca vroot cn=VRoot
+ok '  signs it' ext_sign vroot "$w/$b.req" vmade
+upload "$b" "$w/vmade.pem" "$w/vroot.pem"
+is '  uploaded' "$(shown "$b" status)" Active
+is 'its next version' "$(chancery ca renew "$b" --early 2> /dev/null)" 2
+is '  waits; the first goes on' "$(shown "$b" status) $(chancery ca versions "$b" | awk '$1 == 2 { print $2, $3 }')" 'Active Signing required'
+refused '  it cannot be activated' chancery ca activate "$b"
+chancery ca csr "$b" > "$w/v2.req"
+refused '  the request is of another key' cmp -s <(openssl req -in "$w/v2.req" -noout -pubkey) <(openssl req -in "$w/$b.req" -noout -pubkey)
+upload "$b" "$w/vmade.pem" "$w/vroot.pem"
+like '  the first certificate is not taken for it' "$said" '^1 '
+ok '  signed' ext_sign vroot "$w/v2.req" vmade2
+upload "$b" "$w/vmade2.pem" "$w/vroot.pem"
+is '  uploaded: staged' "$(chancery ca versions "$b" | awk '$1 == 2 { print $2 }')" Staged
+is '  activated' "$(chancery ca activate "$b")" 2
+is '  in production' "$(shown "$b" status) $(shown "$b" version)" 'Active 2'
+finish
