@@ -124,6 +124,22 @@ like 'a CA that was signed here takes none' "$said" '^1 .*bring-your-own'
 upload nobody "$w/made.pem" "$w/root.pem"
 like 'nor does one that is not there' "$said" '^1 .*nobody'
 
+# The database's owner changes nothing of a CA that waits: what it may do is under the signer's seal before its certificate is.
+change() { owner_sql -c 'set session_replication_role = replica' -c "update chancery.$1 x set $2 = $3 from chancery.ca c where c.name = '$b' and x.ca_id = c.ca_id"; }
+while IFS='|' read -r -u 3 table column expression why; do
+    old=$(owner_sql -c "select quote_nullable(x.$column) from chancery.$table x join chancery.ca c using (ca_id) where c.name = '$b'")
+    change "$table" "$column" "$expression"
+    upload "$b" "$w/made.pem" "$w/sub.pem" "$w/root.pem"
+    like "changed behind the signer's back: $why" "$said" '^1 chancery: A key could not be opened or used'
+    change "$table" "$column" "$old"
+done 3<<'CASES'
+ca|names_from_requests|true|a CA that takes names from requests
+ca_version|crl_url|concat(x.crl_url, 'x')|another CRL address
+ca_version|csr|set_byte(x.csr, 60, 1)|another request
+ca_version|csr_seal|sha224(x.csr_seal)|another seal
+ca_version|key_id|(select key_id from chancery.ca_version where ca_version_id = 2)|another CA's key
+CASES
+
 # ---- external CAs of several makes and depths ----
 
 # certified NAME CERTIFICATE ABOVE FILE ...: uploads, enrols a device, verifies. ABOVE: the names above it, nearest first, comma between.
