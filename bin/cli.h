@@ -46,7 +46,8 @@ struct command {
 
 /* The tables of commands, one a file; each ends with a row of .noun NULL. */
 extern const struct command commands_audit[], commands_byoca[], commands_ca[], commands_certificate[], commands_challenge[],
-    commands_device[], commands_group[], commands_import[], commands_profile[], commands_request[], commands_system[], commands_user[];
+    commands_device[], commands_group[], commands_import[], commands_profile[], commands_request[], commands_system[],
+    commands_user[];
 
 #define CLI_OPTIONS 1024          /* given in one call, repeated ones counted each */
 struct given { const struct option *option; const char *value; };

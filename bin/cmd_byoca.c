@@ -85,9 +85,12 @@ static enum result file_read(struct cli *c, const char *path, size_t *room, stru
     if (fd < 0 || got < 0)
         return cli_refuse(c, R_IO, "%s: %s.", path, strerror(error));
     if (n > *room)
-        return cli_refuse(c, R_TOO_LARGE, "%s: found more than all files of an upload together may have, wanted at most %d bytes.", path, LIMIT_UPLOAD);
+        return cli_refuse(c, R_TOO_LARGE,
+                          "%s: found more than all files of an upload together may have, wanted at most %d bytes.", path,
+                          LIMIT_UPLOAD);
     if (strlen(file_name(path)) > LIMIT_FILE_NAME)
-        return cli_refuse(c, R_TOO_LARGE, "%s: found a name of %zu bytes, wanted at most %d.", path, strlen(file_name(path)), LIMIT_FILE_NAME);
+        return cli_refuse(c, R_TOO_LARGE, "%s: found a name of %zu bytes, wanted at most %d.", path, strlen(file_name(path)),
+                          LIMIT_FILE_NAME);
     *room -= n;
     *out = (struct signer_file){file_name(path), BYTES(p, n)};
     return R_OK;
@@ -116,8 +119,8 @@ static enum result ca_upload(struct cli *c)
     if (r != R_OK)
         return r;
     clock_to_iso(made.not_after, end);
-    cli_say("%s is Active: \"%s\" below \"%s\", %u certificates above it, until %s.", c->argument, made.subject != NULL ? made.subject : "",
-            made.root != NULL ? made.root : "", made.above, end);
+    cli_say("%s is Active: \"%s\" below \"%s\", %u certificates above it, until %s.", c->argument,
+            made.subject != NULL ? made.subject : "", made.root != NULL ? made.root : "", made.above, end);
     return R_OK;
 }
 
@@ -128,12 +131,14 @@ static const struct option csr_options[] = {
 };
 static const struct option upload_options[] = {
     {"certificate", "FILE", OPTION_TEXT, OPTION_REQUIRED, "the certificate made of the request: DER or PEM", 0, 0},
-    {"chain", "FILE", OPTION_TEXT, OPTION_REQUIRED | OPTION_REPEATED, "CAs above it up to the root, in any order: DER, PEM or PKCS#7", 0, 0},
+    {"chain", "FILE", OPTION_TEXT, OPTION_REQUIRED | OPTION_REPEATED,
+     "CAs above it up to the root, in any order: DER, PEM or PKCS#7", 0, 0},
     OPTION_END,
 };
 
 const struct command commands_byoca[] = {
     {"ca", "csr", "NAME|ID", OPTION_TEXT, csr_options, false, "the request of a bring-your-own CA", ca_csr},
-    {"ca", "upload", "NAME|ID", OPTION_TEXT, upload_options, false, "put in the certificate that an external CA made of the request", ca_upload},
+    {"ca", "upload", "NAME|ID", OPTION_TEXT, upload_options, false,
+     "put in the certificate that an external CA made of the request", ca_upload},
     {0},
 };

@@ -59,7 +59,8 @@ static enum result ca_create_issuing(struct cli *c)
 static enum result ca_create_byoca(struct cli *c)
 {
     const struct key_pair_choice *key = key_pair_choice_find(cli_text(c, "key"));
-    struct signer_ca_create q = {.request = {.kind = CA_BYOCA, .key_bits = key->bits, .names_from_requests = cli_flag(c, "names-from-requests")}};
+    struct signer_ca_create q = {
+        .request = {.kind = CA_BYOCA, .key_bits = key->bits, .names_from_requests = cli_flag(c, "names-from-requests")}};
     enum result r = purpose_words(c, "ra-eku", false, &q.request.ra_ekus, NULL);
     return r == R_OK ? create(c, &q, 0) : r;
 }
@@ -144,8 +145,9 @@ static enum result tell_issuer(struct cli *c)
         if (r != R_OK)
             break;
         hex_encode(serial, ca.serial.p, ca.serial.n <= LIMIT_SERIAL ? ca.serial.n : LIMIT_SERIAL);
-        cli_say("%s is revoked here and issues nothing any more. Its own certificate was signed by \"%s\": that CA has to revoke serial number %s "
-                "and publish it in its CRL; until then relying parties go on trusting it.", c->argument, name_text(&ca.issuer_name, &c->arena), serial);
+        cli_say("%s is revoked here and issues nothing any more. Its own certificate was signed by \"%s\": that CA has to revoke "
+                "serial number %s and publish it in its CRL; until then relying parties go on trusting it.",
+                c->argument, name_text(&ca.issuer_name, &c->arena), serial);
     }
     db_rows_free(rows);
     return r;
@@ -216,8 +218,8 @@ const struct command commands_ca[] = {
     {"ca", "create-root", NULL, OPTION_FLAG, root_options, false, "make a root CA; prints its id", ca_create_root},
     {"ca", "create-issuing", NULL, OPTION_FLAG, issuing_options, false, "make an issuing CA below a root; prints its id",
      ca_create_issuing},
-    {"ca", "create-byoca", NULL, OPTION_FLAG, byoca_options, false, "make an issuing CA that an external CA shall sign; prints its id",
-     ca_create_byoca},
+    {"ca", "create-byoca", NULL, OPTION_FLAG, byoca_options, false,
+     "make an issuing CA that an external CA shall sign; prints its id", ca_create_byoca},
     {"ca", "list", NULL, OPTION_FLAG, NULL, false, "the CAs and their status", ca_list},
     {"ca", "show", "NAME|ID", OPTION_TEXT, NULL, false, "all properties of a CA", ca_show},
     {"ca", "certificate", "NAME|ID", OPTION_TEXT, certificate_options, false, "a CA's certificate to standard output",

@@ -18,8 +18,8 @@ static const struct option global_options[] = {
 
 /* In the order of the help. */
 static const struct command *const tables[] = {
-    commands_system, commands_ca, commands_byoca, commands_device, commands_import, commands_user, commands_group, commands_profile,
-    commands_challenge, commands_request, commands_certificate, commands_audit,
+    commands_system, commands_ca, commands_byoca, commands_device, commands_import, commands_user, commands_group,
+    commands_profile, commands_challenge, commands_request, commands_certificate, commands_audit,
 };
 #define TABLES (sizeof tables / sizeof tables[0])
 

@@ -46,7 +46,7 @@
 /* certificates, chains, CRLs */
 #define LIMIT_CERTIFICATE 65536         /* bytes of DER: 500 SANs fit */
 #define LIMIT_CHAIN 16                  /* certificates above a CA */
-#define LIMIT_UPLOAD 458752             /* bytes of all files of one upload (bring your own CA): with their names below LIMIT_FRAME */
+#define LIMIT_UPLOAD 458752             /* bytes of all files of one upload: with their names below LIMIT_FRAME */
 #define LIMIT_UPLOAD_FILES 64
 #define LIMIT_UPLOAD_CERTIFICATES 64    /* in all files of one upload: a chain and as much again that does not belong to it */
 #define LIMIT_FILE_NAME 255             /* bytes of a file's name */

@@ -41,19 +41,20 @@ static int first_tag(struct bytes content)
     return content.n > 0 ? content.p[0] : -1;
 }
 
-/* SignedData ::= SEQUENCE { version, digestAlgorithms, encapContentInfo, [0] certificates OPTIONAL, … } (RFC 5652 section 5.1). Signers and revocation
- * lists are passed over, and so are the forms of CertificateChoices that are no X.509 certificate. */
+/* SignedData ::= SEQUENCE { version, digestAlgorithms, encapContentInfo, [0] certificates OPTIONAL, … } (RFC 5652 section 5.1).
+ * Signers and revocation lists are passed over, and so are the forms of CertificateChoices that are no X.509 certificate. */
 static enum result signed_data_read(struct reading *r, struct bytes content)
 {
     struct ber oid, explicit, sequence, item;
     bool found = false;
     if (ber_expect(&content, DER_OID, &oid) != R_OK || !bytes_equal(oid.value, OID_SIGNED_DATA))
         return refuse(r, R_BAD_INPUT, "PKCS#7 of another kind than signed data");
-    if (ber_expect(&content, DER_CONTEXT_CONSTRUCTED(0), &explicit) != R_OK || ber_expect(&explicit.value, DER_SEQUENCE, &sequence) != R_OK)
+    if (ber_expect(&content, DER_CONTEXT_CONSTRUCTED(0), &explicit) != R_OK
+        || ber_expect(&explicit.value, DER_SEQUENCE, &sequence) != R_OK)
         return refuse(r, R_BAD_INPUT, "PKCS#7 that cannot be read");
     struct bytes in = sequence.value;
-    if (ber_expect(&in, DER_INTEGER, &item) != R_OK || ber_expect(&in, DER_SET, &item) != R_OK || ber_expect(&in, DER_SEQUENCE, &item) != R_OK
-        || ber_optional(&in, DER_CONTEXT_CONSTRUCTED(0), &item, &found) != R_OK)
+    if (ber_expect(&in, DER_INTEGER, &item) != R_OK || ber_expect(&in, DER_SET, &item) != R_OK
+        || ber_expect(&in, DER_SEQUENCE, &item) != R_OK || ber_optional(&in, DER_CONTEXT_CONSTRUCTED(0), &item, &found) != R_OK)
         return refuse(r, R_BAD_INPUT, "PKCS#7 that cannot be read");
     struct bytes certificates = found ? item.value : BYTES_NONE;
     while (certificates.n > 0) {
@@ -67,8 +68,9 @@ static enum result signed_data_read(struct reading *r, struct bytes content)
 }
 
 /*
- * One object by what stands first in it: a certificate is SEQUENCE { SEQUENCE { [0] or INTEGER …, SignedData SEQUENCE { OID …, the forms of private keys
- * are SEQUENCE { INTEGER … (PKCS#1, PKCS#8, SEC 1, and the version of PKCS#12) and, encrypted, SEQUENCE { SEQUENCE { OID ….
+ * One object by what stands first in it: a certificate is SEQUENCE { SEQUENCE { [0] or INTEGER …, SignedData SEQUENCE { OID …,
+ * the forms of private keys are SEQUENCE { INTEGER … (PKCS#1, PKCS#8, SEC 1, and the version of PKCS#12) and, encrypted, SEQUENCE
+ * { SEQUENCE { OID ….
  */
 static enum result object_read(struct reading *r, struct ber object)
 {
@@ -130,7 +132,8 @@ static enum result block_take(struct reading *r, struct bytes *in, struct bytes 
         return refuse(r, R_BAD_INPUT, "a PEM block without an end");
     *body = BYTES(rest.p, (size_t)(stop - rest.p));
     rest = after(rest, stop, sizeof end - 1);
-    if (rest.n < label->n + sizeof dashes - 1 || memcmp(rest.p, label->p, label->n) != 0 || memcmp(rest.p + label->n, dashes, sizeof dashes - 1) != 0)
+    if (rest.n < label->n + sizeof dashes - 1 || memcmp(rest.p, label->p, label->n) != 0
+        || memcmp(rest.p + label->n, dashes, sizeof dashes - 1) != 0)
         return refuse(r, R_BAD_INPUT, "a PEM block without an end");
     *in = after(rest, rest.p, label->n + sizeof dashes - 1);
     return R_OK;

@@ -30,8 +30,8 @@ struct csr {
     bool ca_requested;             /* basicConstraints CA:TRUE asked for */
 };
 
-/* CertificationRequestInfo with c's subject, key and extensions as requested ones; the rest of c is not looked at. It is signed as
- * certificates are (signed_wrap). R_BAD_INPUT where subject or key is no SEQUENCE, an OID is none, or there is no extension. */
+/* CertificationRequestInfo with c's subject, key and extensions as requested ones; the rest of c is not looked at. It is signed
+ * as certificates are (signed_wrap). R_BAD_INPUT where subject or key is no SEQUENCE, an OID is none, or there is no extension. */
 enum result csr_encode_info(const struct certificate_content *c, struct buf *out);
 /* At most LIMIT_CERTIFICATE bytes, copied into the arena. R_CSR_DECODING_FAILED whatever is wrong, or R_NO_MEMORY. */
 enum result csr_decode(struct bytes der, struct arena *a, struct csr *out);

@@ -137,7 +137,8 @@ static const char http[] = "http://", ldap_scheme[] = "ldap://";
 static bool url_has_scheme(const struct der *name, const char *scheme)
 {
     const size_t length = strlen(scheme);
-    return name->tag == DER_CONTEXT(6) && name->value.n >= length && strncasecmp((const char *)name->value.p, scheme, length) == 0;
+    return name->tag == DER_CONTEXT(6) && name->value.n >= length
+           && strncasecmp((const char *)name->value.p, scheme, length) == 0;
 }
 
 /* Takes a GeneralName's URI where it is of that scheme and *out has none yet; other forms and schemes are passed over. */

@@ -135,7 +135,8 @@ static enum result read_policy_mappings(struct bytes value, struct arena *a, str
     return extension_policy_mappings(value, &c->maps_any_policy);
 }
 
-/* Policies and inhibitAnyPolicy say something only where a policy is required, which policyConstraints alone do (RFC 5280 section 6.1). */
+/* Policies and inhibitAnyPolicy say something only where a policy is required, which policyConstraints alone do (RFC 5280
+ * section 6.1). */
 static enum result read_nothing(struct bytes value, struct arena *a, struct certificate *c)
 {
     struct der item;
@@ -374,4 +375,7 @@ out:
 }
 
 enum result certificate_check_names(struct bytes leaf_der, struct bytes ca_der) { return names_check(leaf_der, ca_der, true); }
-enum result certificate_check_ca_names(struct bytes below_der, struct bytes ca_der) { return names_check(below_der, ca_der, false); }
+enum result certificate_check_ca_names(struct bytes below_der, struct bytes ca_der)
+{
+    return names_check(below_der, ca_der, false);
+}

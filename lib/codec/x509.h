@@ -100,7 +100,8 @@ enum result certificate_verify_self(const struct certificate *c);
 enum result certificate_check_names(struct bytes leaf_der, struct bytes ca_der);
 /* The same for a CA below that CA, whose common name is no host's. */
 enum result certificate_check_ca_names(struct bytes below_der, struct bytes ca_der);
-/* The first directory name below which the constraints permit names, a Name in DER within c.name_constraints; R_NOT_FOUND where they permit none. */
+/* The first directory name below which the constraints permit names, a Name in DER within c.name_constraints; R_NOT_FOUND where
+ * they permit none. */
 enum result certificate_permitted_name(const struct certificate *c, struct bytes *out);
 /* Thumbprints of the whole certificate. */
 void digest_sha1(struct bytes data, uint8_t out[20]);

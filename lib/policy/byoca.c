@@ -17,9 +17,11 @@ struct judging {
 };
 
 /* found: what, in which certificate. */
-static enum result refuse(const struct judging *j, const char *rule, const char *what, const struct certificate *c, const char *wanted)
+static enum result refuse(const struct judging *j, const char *rule, const char *what, const struct certificate *c,
+                          const char *wanted)
 {
-    return verdict_refuse(j->v, j->a, R_BAD_INPUT, rule, arena_printf(j->a, "%s in the certificate of \"%s\"", what, name_text(&c->subject_name, j->a)), wanted);
+    return verdict_refuse(j->v, j->a, R_BAD_INPUT, rule,
+                          arena_printf(j->a, "%s in the certificate of \"%s\"", what, name_text(&c->subject_name, j->a)), wanted);
 }
 
 /* ---- the certificate that was made of the request ---- */
@@ -35,15 +37,16 @@ static enum result check_usage(const struct judging *j)
     const uint32_t needed = KU_KEY_CERT_SIGN | KU_CRL_SIGN;
     const struct certificate *c = j->chain->items[0];
     if (!c->has_key_usage || (c->key_usage & needed) != needed)
-        return refuse(j, "key_usage", c->has_key_usage ? key_usage_text(c->key_usage, j->a) : "none", c, "keyCertSign and cRLSign");
+        return refuse(j, "key_usage", c->has_key_usage ? key_usage_text(c->key_usage, j->a) : "none", c,
+                      "keyCertSign and cRLSign");
     return R_OK;
 }
 
 /* 2.E11 */
 static enum result check_subject(const struct judging *j)
 {
-    static const char *allowed[] = {OID_CN, OID_O, OID_OU, OID_L, OID_ST, OID_C, OID_TITLE, OID_SERIAL_NUMBER, OID_EMAIL, OID_DC, OID_STREET, OID_GIVEN_NAME,
-        OID_INITIALS, OID_POSTAL_CODE, OID_DN_QUALIFIER};
+    static const char *allowed[] = {OID_CN, OID_O, OID_OU, OID_L, OID_ST, OID_C, OID_TITLE, OID_SERIAL_NUMBER, OID_EMAIL, OID_DC,
+        OID_STREET, OID_GIVEN_NAME, OID_INITIALS, OID_POSTAL_CODE, OID_DN_QUALIFIER};
     static const struct oids set = {allowed, sizeof allowed / sizeof allowed[0]};
     const struct certificate *c = j->chain->items[0];
     if (c->subject_name.count == 0)
@@ -62,7 +65,8 @@ static enum result check_identifiers(const struct judging *j)
 {
     const struct certificate *c = j->chain->items[0];
     if (c->ski.n == 0 || c->ski.n > KEY_ID_MOST)
-        return refuse(j, "subject_key_identifier", c->ski.n == 0 ? "none" : arena_printf(j->a, "%zu octets", c->ski.n), c, "1 to 64 octets");
+        return refuse(j, "subject_key_identifier", c->ski.n == 0 ? "none" : arena_printf(j->a, "%zu octets", c->ski.n), c,
+                      "1 to 64 octets");
     if (c->serial.n > LIMIT_SERIAL)
         return refuse(j, "serial", arena_printf(j->a, "%zu octets", c->serial.n), c, "at most 20 octets");
     return R_OK;
@@ -82,7 +86,8 @@ static enum result check_purposes(const struct judging *j)
     for (uint32_t i = 0; i < j->chain->count; i++) {
         const char *lacking = bounds_purpose_lacking(&j->q->ekus, j->chain->items[i], 1);
         if (lacking != NULL)
-            return refuse(j, "eku", arena_printf(j->a, "no %s", purpose_text(j, lacking)), j->chain->items[i], "every purpose that was asked for, or no EKU extension");
+            return refuse(j, "eku", arena_printf(j->a, "no %s", purpose_text(j, lacking)), j->chain->items[i],
+                          "every purpose that was asked for, or no EKU extension");
     }
     return R_OK;
 }
@@ -123,7 +128,8 @@ static enum result check_key(const struct judging *j, const struct certificate *
 
 static enum result check_critical(const struct judging *j, const struct certificate *c)
 {
-    return c->unknown_critical == NULL ? R_OK : refuse(j, "critical_extension", c->unknown_critical, c, "none that is unknown here");
+    const char *oid = c->unknown_critical;
+    return oid == NULL ? R_OK : refuse(j, "critical_extension", oid, c, "none that is unknown here");
 }
 
 /* ---- the chain as a whole ---- */
@@ -138,7 +144,8 @@ static enum result check_path_length(const struct judging *j)
         const struct certificate *c = j->chain->items[i];
         below += is_self_issued(j->chain->items[i - 1]) ? 0 : 1;
         if (c->path_length >= 0 && c->path_length < below)
-            return refuse(j, "path_length", arena_printf(j->a, "%d", c->path_length), c, arena_printf(j->a, "at least %d, the CAs below it", below));
+            return refuse(j, "path_length", arena_printf(j->a, "%d", c->path_length), c,
+                          arena_printf(j->a, "at least %d, the CAs below it", below));
     }
     return R_OK;
 }
@@ -159,8 +166,8 @@ static enum result check_names(const struct judging *j)
     return R_OK;
 }
 
-/* RFC 5280 section 6.1 for a leaf without policies below this chain: explicit_policy (6.1.2 d) falls by one with each certificate that is not self-issued
- * (6.1.4 h) and is set by requireExplicitPolicy (6.1.4 i); at zero there has to be a policy (6.1.5 g). */
+/* RFC 5280 section 6.1 for a leaf without policies below this chain: explicit_policy (6.1.2 d) falls by one with each certificate
+ * that is not self-issued (6.1.4 h) and is set by requireExplicitPolicy (6.1.4 i); at zero there has to be a policy (6.1.5 g). */
 static enum result check_policies(const struct judging *j)
 {
     uint32_t n = j->chain->count;
@@ -179,15 +186,19 @@ static enum result check_policies(const struct judging *j)
     }
     /* The leaf itself is one more (6.1.5 a). */
     if (asks != NULL && left <= 1)
-        return refuse(j, "policies", "requireExplicitPolicy", asks, "no such requirement: certificates issued here carry no policies");
+        return refuse(j, "policies", "requireExplicitPolicy", asks,
+                      "no such requirement: certificates issued here carry no policies");
     return R_OK;
 }
 
+typedef enum result rule(const struct judging *j);
+typedef enum result certificate_rule(const struct judging *j, const struct certificate *c);
+
 static enum result judge(const struct judging *j)
 {
-    static enum result (*const of_made[])(const struct judging *) = {check_public_key, check_usage, check_subject, check_identifiers};
-    static enum result (*const of_each[])(const struct judging *, const struct certificate *) = {check_ca, check_validity, check_key, check_critical};
-    static enum result (*const of_chain[])(const struct judging *) = {check_purposes, check_path_length, check_names, check_policies};
+    static rule *const of_made[] = {check_public_key, check_usage, check_subject, check_identifiers};
+    static certificate_rule *const of_each[] = {check_ca, check_validity, check_key, check_critical};
+    static rule *const of_chain[] = {check_purposes, check_path_length, check_names, check_policies};
     enum result r = R_OK;
     for (size_t i = 0; r == R_OK && i < sizeof of_made / sizeof of_made[0]; i++)
         r = of_made[i](j);
@@ -211,8 +222,8 @@ static bool take_path(void *context, const struct byoca_chain *path)
     return r == R_OK;
 }
 
-enum result byoca_check(const struct byoca_request *q, const struct certificate *made, const struct certificate *bag, uint32_t count, struct arena *a,
-                        struct byoca_chain *out, struct verdict *v)
+enum result byoca_check(const struct byoca_request *q, const struct certificate *made, const struct certificate *bag,
+                        uint32_t count, struct arena *a, struct byoca_chain *out, struct verdict *v)
 {
     struct verdict refused = {0};
     struct byoca_chain alone = {{made}, 1};

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define EC_BITS_MIN 256
-#define STEPS_MOST 1024              /* certificates tried on all ways together: a bag made to confuse does not keep the signer busy */
+#define STEPS_MOST 1024              /* certificates tried on all ways together: a bag made to confuse keeps nobody busy */
 
 struct search {
     const struct certificate *bag[LIMIT_UPLOAD_CERTIFICATES];
@@ -57,16 +57,23 @@ static void missing_issuer(struct search *s, const struct certificate *c, uint32
     const char *issuer = name_text(&c->issuer_name, s->a), *subject = subject_of(s, c);
     bool self_issued = bytes_equal(c->issuer, c->subject), root = self_issued && named == 0;
     if (root && (hash_is_strong(c->hash) || c->hash == HASH_SHA1))
-        missing(s, "signature", arena_printf(s->a, "a signature of \"%s\" that its own key does not verify", subject), "a root that signed itself");
+        missing(s, "signature", arena_printf(s->a, "a signature of \"%s\" that its own key does not verify", subject),
+                "a root that signed itself");
     else if (!hash_is_strong(c->hash))
-        missing(s, "signature_hash", arena_printf(s->a, "%s in the certificate of \"%s\"", c->hash == HASH_OTHER ? "another algorithm" : hash_name(c->hash), subject),
+        missing(s, "signature_hash",
+                arena_printf(s->a, "%s in the certificate of \"%s\"",
+                             c->hash == HASH_OTHER ? "another algorithm" : hash_name(c->hash), subject),
                 "RSA PKCS#1 v1.5 or ECDSA with SHA-256, SHA-384 or SHA-512 (SHA-1 for the root alone)");
     else if (named > 0)
-        missing(s, "signature", arena_printf(s->a, "a signature of \"%s\" that no key of \"%s\" in the files verifies", subject, issuer), "the certificate of the CA that signed it");
+        missing(s, "signature",
+                arena_printf(s->a, "a signature of \"%s\" that no key of \"%s\" in the files verifies", subject, issuer),
+                "the certificate of the CA that signed it");
     else if (circle && !self_issued)
-        missing(s, "chain", arena_printf(s->a, "a circle: \"%s\" above \"%s\" again", issuer, subject), "a chain that ends in a self-signed root");
+        missing(s, "chain", arena_printf(s->a, "a circle: \"%s\" above \"%s\" again", issuer, subject),
+                "a chain that ends in a self-signed root");
     else
-        missing(s, "chain", arena_printf(s->a, "no certificate of \"%s\", which issued \"%s\"", issuer, subject), "every CA up to the self-signed root");
+        missing(s, "chain", arena_printf(s->a, "no certificate of \"%s\", which issued \"%s\"", issuer, subject),
+                "every CA up to the self-signed root");
 }
 
 /* The same name with the same key a second time leads nowhere. */
@@ -102,7 +109,9 @@ static bool step(struct search *s)
     uint32_t named = 0, signers = 0;
     bool circle = false;
     if (s->path.count > LIMIT_CHAIN) {
-        missing(s, "chain", arena_printf(s->a, "more than %d certificates above \"%s\"", LIMIT_CHAIN, subject_of(s, s->path.items[0])), "at most 16");
+        missing(s, "chain",
+                arena_printf(s->a, "more than %d certificates above \"%s\"", LIMIT_CHAIN, subject_of(s, s->path.items[0])),
+                "at most 16");
         return false;
     }
     for (uint32_t i = 0; i < s->count; i++) {
@@ -118,7 +127,8 @@ static bool step(struct search *s)
         /* A key beyond the limits is no key to verify with. */
         const char *fault = byoca_key_fault(&s->bag[i]->key, s->a);
         if (fault != NULL) {
-            missing(s, "key", arena_printf(s->a, "%s in the certificate of \"%s\"", fault, subject_of(s, s->bag[i])), BYOCA_KEY_WANTED);
+            missing(s, "key", arena_printf(s->a, "%s in the certificate of \"%s\"", fault, subject_of(s, s->bag[i])),
+                    BYOCA_KEY_WANTED);
             continue;
         }
         if (++s->steps > STEPS_MOST)
@@ -162,8 +172,8 @@ static void bag_fill(struct search *s, const struct certificate *bag, uint32_t c
                      && certificate_verify_self(s->bag[i]) == R_OK;
 }
 
-enum result byoca_path_find(const struct certificate *made, const struct certificate *bag, uint32_t count, byoca_path_take *take, void *context, struct arena *a,
-                            struct byoca_chain *out, struct verdict *v)
+enum result byoca_path_find(const struct certificate *made, const struct certificate *bag, uint32_t count, byoca_path_take *take,
+                            void *context, struct arena *a, struct byoca_chain *out, struct verdict *v)
 {
     struct search s = {.take = take, .context = context, .a = a, .path = {{made}, 1}};
     if (count > LIMIT_UPLOAD_CERTIFICATES)
@@ -174,7 +184,8 @@ enum result byoca_path_find(const struct certificate *made, const struct certifi
         return R_OK;
     }
     if (s.steps > STEPS_MOST)
-        return verdict_refuse(v, a, R_BAD_INPUT, "chain", "too many ways from one certificate to another", "the certificates of one chain");
+        return verdict_refuse(v, a, R_BAD_INPUT, "chain", "too many ways from one certificate to another",
+                              "the certificates of one chain");
     if (s.complete == 0)
         *v = s.missing;
     return v->result;

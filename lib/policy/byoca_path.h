@@ -1,5 +1,6 @@
 /*
- * byoca_path: the ways from a certificate up to a self-signed root, among an unordered bag of certificates (RFC 4158, in the small). For byoca.c.
+ * byoca_path: the ways from a certificate up to a self-signed root, among an unordered bag of certificates (RFC 4158, in the
+ * small). For byoca.c.
  */
 #ifndef CHANCERY_POLICY_BYOCA_PATH_H
 #define CHANCERY_POLICY_BYOCA_PATH_H
@@ -12,8 +13,9 @@ const char *byoca_key_fault(const struct public_key *k, struct arena *a);
 
 /* Is told each complete way; true ends the search. */
 typedef bool byoca_path_take(void *context, const struct byoca_chain *path);
-/* R_OK and out where take said yes. Where no way is complete, v says what is missing: R_BAD_INPUT. Where each was declined, v is left to take, and what it says is returned. */
-enum result byoca_path_find(const struct certificate *made, const struct certificate *bag, uint32_t count, byoca_path_take *take, void *context, struct arena *a,
-                            struct byoca_chain *out, struct verdict *v);
+/* R_OK and out where take said yes. Where no way is complete, v says what is missing: R_BAD_INPUT. Where each was declined, v is
+ * left to take, and what it says is returned. */
+enum result byoca_path_find(const struct certificate *made, const struct certificate *bag, uint32_t count, byoca_path_take *take,
+                            void *context, struct arena *a, struct byoca_chain *out, struct verdict *v);
 
 #endif

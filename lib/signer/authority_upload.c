@@ -1,4 +1,5 @@
-/* The certificate that an external CA made of a bring-your-own CA's request: found in the uploaded files, judged with the chain above it, sealed, recorded. */
+/* The certificate that an external CA made of a bring-your-own CA's request: found in the uploaded files, judged with the chain
+ * above it, sealed, recorded. */
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -22,12 +23,14 @@ struct upload {
     struct byoca_chain chain;
 };
 
-static enum result refuse(struct upload *u, struct verdict *v, enum result r, const char *field, const char *found, const char *wanted)
+static enum result refuse(struct upload *u, struct verdict *v, enum result r, const char *field, const char *found,
+                          const char *wanted)
 {
     return verdict_refuse(v, u->call->arena, r, field, found, wanted);
 }
 
-/* The CA waits for a certificate, and its request and key are those that were made here: the columns could have been changed since. */
+/* The CA waits for a certificate, and its request and key are those that were made here: the columns could have been changed
+ * since. */
 static enum result upload_read(struct upload *u, struct verdict *v)
 {
     struct worker *w = u->call->worker;
@@ -41,9 +44,11 @@ static enum result upload_read(struct upload *u, struct verdict *v)
     if (r != R_OK)
         return r;
     if (strcmp(u->row.request.kind, ca_kind_name(CA_BYOCA)) != 0)
-        return refuse(u, v, R_STATE, "CA", arena_printf(a, "%s, a CA whose certificate was made here", u->row.name), "a bring-your-own CA");
+        return refuse(u, v, R_STATE, "CA", arena_printf(a, "%s, a CA whose certificate was made here", u->row.name),
+                      "a bring-your-own CA");
     if (strcmp(u->row.state, ca_state_name(CA_SIGNING_REQUIRED)) != 0)
-        return refuse(u, v, R_STATE, "status", ca_status_word((uint32_t)ca_state_from_name(u->row.state), INT64_MAX, u->row.now), "Signing required");
+        return refuse(u, v, R_STATE, "status", ca_status_word((uint32_t)ca_state_from_name(u->row.state), INT64_MAX, u->row.now),
+                      "Signing required");
     r = ca_seal_check(&w->keyring.secrets, u->q->tenant, &u->row.request);
     if (r == R_OK)
         r = key_open(&u->row.request.key, &w->keyring.secrets, &key);
@@ -79,7 +84,8 @@ static enum result upload_decode(struct upload *u, struct verdict *v)
     for (uint32_t i = 0; r == R_OK && i < u->files.count; i++) {
         r = certificate_decode(u->files.items[i], a, &u->certificates[i]);
         if (r != R_OK && r != R_NO_MEMORY)
-            return refuse(u, v, R_BAD_INPUT, "file", arena_printf(a, "a certificate that cannot be read (the %u. of all)", i + 1), "X.509 certificates in DER");
+            return refuse(u, v, R_BAD_INPUT, "file", arena_printf(a, "a certificate that cannot be read (the %u. of all)", i + 1),
+                          "X.509 certificates in DER");
     }
     return r;
 }
@@ -117,10 +123,11 @@ static enum result upload_record(struct upload *u)
     sealed.chain_count = above;
     buf_init(&seal, CA_SEAL_SIZE);
     enum result r = ca_seal_make(&w->keyring.secrets, u->q->tenant, &sealed, &seal);
-    struct authority_certified c = {.actor = u->actor, .ca_version = u->row.ca_version, .certificate = made->der, .chain = chain, .chain_count = above,
-        .serial = made->serial, .subject = made->subject, .ski = made->ski, .seal = buf_bytes(&seal), .not_before = made->not_before,
-        .not_after = made->not_after, .aia = made->aia_url != NULL ? made->aia_url : made->aia_ldap, .subject_text = name_text(&made->subject_name, a),
-        .issuer_text = name_text(&made->issuer_name, a), .root_text = name_text(&root->subject_name, a)};
+    struct authority_certified c = {.actor = u->actor, .ca_version = u->row.ca_version, .certificate = made->der, .chain = chain,
+        .chain_count = above, .serial = made->serial, .subject = made->subject, .ski = made->ski, .seal = buf_bytes(&seal),
+        .not_before = made->not_before, .not_after = made->not_after,
+        .aia = made->aia_url != NULL ? made->aia_url : made->aia_ldap, .subject_text = name_text(&made->subject_name, a), .issuer_text = name_text(&made->issuer_name, a),
+        .root_text = name_text(&root->subject_name, a)};
     digest_sha1(made->der, c.sha1);
     digest_sha256(made->der, c.sha256);
     if (r == R_OK && (r = authority_byoca_certify(w->db, u->q->tenant, &c)) != R_OK)
@@ -133,7 +140,8 @@ static void upload_said(struct upload *u, enum result r, const struct verdict *v
 {
     if (v->result != R_OK)
         worker_detail(u->call, v);
-    log_event(LOG_LEVEL_NOTICE, "ca-upload-refused", LOG_TEXT("ca", u->q->ca), LOG_TEXT("actor", u->actor), LOG_RESULT(r), LOG_TEXT("detail", u->call->detail));
+    log_event(LOG_LEVEL_NOTICE, "ca-upload-refused", LOG_TEXT("ca", u->q->ca), LOG_TEXT("actor", u->actor), LOG_RESULT(r),
+              LOG_TEXT("detail", u->call->detail));
     if (u->row.request.uuid != NULL)
         authority_byoca_refused(u->call->worker->db, u->q->tenant, u->actor, u->row.request.uuid, r, u->call->detail);
 }
@@ -156,8 +164,8 @@ enum result authority_handle_upload(struct worker_call *c, const struct signer_c
     const struct certificate *made = u.chain.items[0];
     *out = (struct signer_ca_uploaded){.not_after = made->not_after, .subject = name_text(&made->subject_name, c->arena),
         .root = name_text(&u.chain.items[u.chain.count - 1]->subject_name, c->arena), .above = u.chain.count - 1};
-    log_event(LOG_LEVEL_NOTICE, "ca-certified", LOG_TEXT("ca", u.row.request.uuid), LOG_TEXT("name", u.row.name), LOG_TEXT("actor", u.actor),
-              LOG_HEX("serial", made->serial), LOG_TEXT("root", out->root));
+    log_event(LOG_LEVEL_NOTICE, "ca-certified", LOG_TEXT("ca", u.row.request.uuid), LOG_TEXT("name", u.row.name),
+              LOG_TEXT("actor", u.actor), LOG_HEX("serial", made->serial), LOG_TEXT("root", out->root));
     /* Without RA certificates nothing could enrol yet; should this fail, the publisher asks again. */
     struct signer_done done;
     (void)registration_handle_renew(c, &(struct signer_ra_renew){q->tenant, u.row.ca_version}, &done);

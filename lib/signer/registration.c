@@ -62,7 +62,8 @@ static enum result pair_subject(struct pair *p, struct bytes base)
     return r;
 }
 
-/* Where the chain permits directory names below some others alone, a name of ours would be outside: it is put below the CA's, or below a permitted one. */
+/* Where the chain permits directory names below some others alone, a name of ours would be outside: it is put below the CA's, or
+ * below a permitted one. */
 static uint32_t pair_bases(const struct pair *p, struct bytes bases[LIMIT_CHAIN + 3])
 {
     uint32_t n = 2;

@@ -49,7 +49,8 @@ enum result authority_byoca_create(struct db *db, uint32_t tenant, const struct 
 /* What an upload is judged by; request.certificate is the CSR, request.seal its seal. */
 struct authority_byoca_row { int64_t now; const char *name, *state; uint32_t ca_version; struct issuing_ca request; };
 /* ca: name or id. R_NOT_FOUND: none such. Where it is no bring-your-own CA, kind and state alone are set. */
-enum result authority_byoca_read(struct db *db, uint32_t tenant, const char *ca, struct arena *a, struct authority_byoca_row *out);
+enum result authority_byoca_read(struct db *db, uint32_t tenant, const char *ca, struct arena *a,
+                                 struct authority_byoca_row *out);
 struct authority_certified {
     const char *actor;
     uint32_t ca_version;
@@ -64,7 +65,8 @@ struct authority_certified {
 };
 enum result authority_byoca_certify(struct db *db, uint32_t tenant, const struct authority_certified *c);
 /* Records a refused upload; a failure of that is logged by db and changes nothing. */
-void authority_byoca_refused(struct db *db, uint32_t tenant, const char *actor, const char *uuid, enum result r, const char *detail);
+void authority_byoca_refused(struct db *db, uint32_t tenant, const char *actor, const char *uuid, enum result r,
+                             const char *detail);
 
 /* The next version of a CA (lib/store/authority_version.c). */
 struct authority_version_row {

@@ -11,7 +11,8 @@ url_of() { printf '%s/scep/%s' "$CHANCERY_HTTP_URL" "$(shown "$1" id)"; }
 
 # ---- the request ----
 
-b="Byoca $tag"
+b="Byoca $tag" one="One $tag" three="Three $tag" four="Four $tag" bound="Bound $tag" named="Named $tag" ending="Ending $tag" waiting="Waiting $tag"
+flow_authorities=("$b" "$one" "$three" "$four" "$bound" "$named" "$ending" "$waiting")
 live=$(owner_sql -c 'select count(*) from chancery.ca where deleted_at is null')
 owner_sql -c "update chancery.tenant set ca_limit = $live where tenant_id = 1"
 chancery ca create-byoca --name "$b" --cn "$b" --key RSA-2048 --eku 'Client auth' > "$w/said" 2>&1
@@ -123,6 +124,22 @@ like 'a CA that was signed here takes none' "$said" '^1 .*bring-your-own'
 upload nobody "$w/made.pem" "$w/root.pem"
 like 'nor does one that is not there' "$said" '^1 .*nobody'
 
+# The database's owner changes nothing of a CA that waits: what it may do is under the signer's seal before its certificate is.
+change() { owner_sql -c 'set session_replication_role = replica' -c "update chancery.$1 x set $2 = $3 from chancery.ca c where c.name = '$b' and x.ca_id = c.ca_id"; }
+while IFS='|' read -r -u 3 table column expression why; do
+    old=$(owner_sql -c "select quote_nullable(x.$column) from chancery.$table x join chancery.ca c using (ca_id) where c.name = '$b'")
+    change "$table" "$column" "$expression"
+    upload "$b" "$w/made.pem" "$w/sub.pem" "$w/root.pem"
+    like "changed behind the signer's back: $why" "$said" '^1 chancery: A key could not be opened or used'
+    change "$table" "$column" "$old"
+done 3<<'CASES'
+ca|names_from_requests|true|a CA that takes names from requests
+ca_version|crl_url|concat(x.crl_url, 'x')|another CRL address
+ca_version|csr|set_byte(x.csr, 60, 1)|another request
+ca_version|csr_seal|sha224(x.csr_seal)|another seal
+ca_version|key_id|(select key_id from chancery.ca_version where ca_version_id = 2)|another CA's key
+CASES
+
 # ---- external CAs of several makes and depths ----
 
 # certified NAME CERTIFICATE ABOVE FILE ...: uploads, enrols a device, verifies. ABOVE: the names above it, nearest first, comma between.
@@ -165,14 +182,12 @@ is '  its certificate is not among those that our CAs signed' "$(owner_sql -c "s
     "$(owner_sql -c "select count(*) from chancery.ca_version v join chancery.ca c using (ca_id) where c.kind <> 'byoca' and v.certificate is not null")"
 
 # One tier, RSA, a root that signed itself with SHA-1; DER.
-one="One $tag"
 ok 'another bring-your-own CA' byoca "$one"
 one_made() { ext_ca oldroot key=rsa hash=sha1 && ext_sign oldroot "$w/$one.req" one eku=clientAuth,serverAuth hash=sha512; }
 ok '  signed by the root' one_made
 form=DER certified "$one" "$w/one.der" oldroot "$w/oldroot.der"
 
 # Three tiers by GnuTLS; PKCS#7 in DER, shuffled, doubled, with the certificate itself and others.
-three="Three $tag"
 ok 'a third' byoca "$three"
 three_made() { certtool_ca gnuroot && certtool_ca gnusub gnuroot && certtool_ca gnuissuing gnusub && certtool_sign gnuissuing "$w/$three.req" three; }
 ok '  signed by certtool, three tiers' three_made
@@ -180,7 +195,6 @@ p7b_file "$w/three.p7b" "$w/gnusub" "$w/three" "$w/oldroot" "$w/gnuroot" "$w/gnu
 certified "$three" "$w/three.pem" gnuissuing,gnusub,gnuroot "$w/three.p7b"
 
 # Four tiers; PKCS#7 in BER and in PEM; a cross-certificate and two CAs of one name; another subject; AIA by LDAP and HTTP.
-four="Four $tag"
 ok 'a fourth' byoca "$four"
 four_made() {
     ext_ca top key=p384 && ext_ca second parent=top && ext_ca third parent=second key=rsa && ext_ca third_again parent=second cn=third &&
@@ -200,7 +214,6 @@ is '  devices have ours' "$(uri_in "$w/dev$devices-$tag.pem" authorityInfoAccess
 # ---- the leaf bounds come from the chain ----
 
 # A host's names below example.org, clients alone, twenty days.
-bound="Bound $tag"
 ok 'a fifth, below a chain that permits little' byoca "$bound"
 bound_made() {
     ext_ca short days=20 && ext_ca narrow parent=short eku=clientAuth nc='critical,permitted;DNS:example.org' &&
@@ -219,7 +232,6 @@ like '  refused at enrolment' "$answer" '^2 2 '
 is '  and audited by name' "$(audited)" 'OutOfBounds names'
 
 # A directory name: devices and RA certificates have to be below it.
-named="Named $tag"
 ok 'a sixth, below a permitted directory name' byoca "$named"
 named_made() { ext_ca anyone && ext_ca permitting parent=anyone nc='critical,permitted;dirName:permitted_o' && ext_sign permitting "$w/$named.req" named subj="/O=Permitted/CN=$named"; }
 ok '  signed' named_made
@@ -232,7 +244,6 @@ say "$(url_of "$named")" key="dev$devices-$tag" cn="dev$devices-$tag" o=- challe
 is '  refused at enrolment' "$(audited)" 'OutOfBounds names'
 
 # Three days left.
-ending="Ending $tag"
 ok 'a seventh, below a root that ends in three days' byoca "$ending"
 ending_made() { ext_ca dying days=3 && ext_sign dying "$w/$ending.req" ending; }
 ok '  signed' ending_made
@@ -261,7 +272,6 @@ ok '  its device revoked' chancery certificate revoke "$(serial_of "$w/dev2-$tag
 chancery ca revoke "$one" > "$w/said" 2>&1
 like '  revoked, and who else has to know' "$? $(cat "$w/said")" "^0 .*\"O=Flow,CN=oldroot\".* $(serial_of "$w/one.pem" | tr A-F a-f) "
 ok '  deleted' chancery ca delete "$one"
-waiting="Waiting $tag"
 ok 'one that waits for its certificate' byoca "$waiting"
 ok '  is deleted' chancery ca delete "$waiting"
 upload "$waiting" "$w/made.pem" "$w/root.pem"

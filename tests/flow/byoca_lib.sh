@@ -1,16 +1,17 @@
 # byoca_lib: external CAs for the tests of bring-your-own CAs, made by openssl and GnuTLS. To be sourced after scep_lib.sh.
 #
-#   ext_key KIND                           $w/ext.KIND.key, once: ec p384 p224 k1 ed25519 rsa rsa1024 rsa8192 e3
+#   ext_key KIND                           $w/ext.KIND.key, once: ec p384 p224 k1 ed25519 rsa rsa1024 e3
 #   ext_ca NAME WORD=VALUE ...             an external CA in $w/NAME.pem, $w/NAME.der and $w/NAME.key; without parent=NAME a root
 #   ext_sign CA REQUEST OUT WORD=VALUE ... a certificate of a request, by that CA: $w/OUT.pem and $w/OUT.der
 #   certtool_ca NAME [PARENT]              the same as ext_ca by certtool
 #   certtool_sign CA REQUEST OUT           and as ext_sign
 #   pem_file OUT NAME ...                  their PEM in one file;  p7b_file OUT NAME ... PKCS#7 in DER;  ber_file OUT NAME ... with indefinite lengths
-#   byoca NAME WORD ...                    chancery ca create-byoca; the request is in $w/NAME.req; ended with the script
+#   byoca NAME WORD ...                    chancery ca create-byoca; the request is in $w/NAME.req; its name has to be
+#                                          in flow_authorities, and flow_limit set, for it to be ended with the script
 #   upload NAME CERTIFICATE CHAIN ...      chancery ca upload; sets $said ("STATUS TEXT")
 #
-# Words: key (default ec; the name of another CA: its key), cn, subj, hash, bc ku eku nc (nameConstraints) pc (policyConstraints) pol (certificatePolicies) aia ext (any line, "~" for a space), ski, aki:
-# "-" leaves the extension out; days, start and end (YYYYMMDDHHMMSSZ); by=CA: signed by the key of that CA, under the parent's name.
+# Words: key (default ec; the name of another CA: its key), parent, cn, subj, hash; days, or start and end (YYYYMMDDHHMMSSZ); extensions bc ku eku nc
+# (nameConstraints) pc (policyConstraints) pol (certificatePolicies) aia ski aki, where "-" leaves one out, and ext, any line; "~" is a space.
 # shellcheck shell=bash
 
 ext_key() {
@@ -24,7 +25,6 @@ ext_key() {
     ed25519) openssl genpkey -quiet -algorithm ED25519 -out "$file" ;;
     rsa) openssl genrsa -out "$file" 2048 2> /dev/null ;;
     rsa1024) openssl genrsa -out "$file" 1024 2> /dev/null ;;
-    rsa4160) openssl genrsa -out "$file" 4160 2> /dev/null ;;
     e3) openssl genrsa -3 -out "$file" 2048 2> /dev/null ;;
     esac
 }
@@ -52,10 +52,8 @@ ext_extensions() {
 
 # The CA's own words are in e.
 ext_issue() {
-    local issuer=$1 request=$2 out=$3 words=(-days "${e[days]:-400}") key
-    key=$w/${e[by]:-$issuer}.key
+    local issuer=$1 request=$2 out=$3 words=(-days "${e[days]:-400}") key=$w/$1.key
     if [[ -v e[start] ]]; then words=(-startdate "${e[start]}" -enddate "${e[end]:-20491231235959Z}"); fi
-    if [[ -v e[end] && ! -v e[start] ]]; then words=(-enddate "${e[end]}"); fi
     if [[ -v e[subj] ]]; then words+=(-subj "${e[subj]//\~/ }" -multivalue-rdn); fi
     if [[ $issuer == self ]]; then words+=(-selfsign) key=$w/$out.key; else words+=(-cert "$w/$issuer.pem"); fi
     {
@@ -78,14 +76,12 @@ ext_ca() {
     ext_words "$@"
     issuer=${e[parent]:-self}
     if [[ -f $w/${e[key]}.key ]]; then
-        cp "$w/${e[key]}.key" "$w/$name.key" 2> /dev/null
+        cp "$w/${e[key]}.key" "$w/$name.key"
     else
+        # A key of its own for each CA, but of the dear kinds one is enough.
+        if [[ ${e[key]} == ec ]]; then rm -f "$w/ext.ec.key"; fi
         ext_key "${e[key]}"
-        # One key a kind is enough where CAs are told apart by their names, but not where keys are what matters: each CA has its own of the cheap kinds.
-        case ${e[key]} in
-        ec) openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$w/$name.key" ;;
-        *) cp "$w/ext.${e[key]}.key" "$w/$name.key" ;;
-        esac
+        cp "$w/ext.${e[key]}.key" "$w/$name.key"
     fi
     openssl req -new -config /dev/null -key "$w/$name.key" -subj "/O=Flow/CN=${e[cn]:-$name}" -out "$w/$name.csr" 2> /dev/null
     if [[ $issuer == self && ${e[key]} == ed25519 ]]; then e[hash]=null; fi
@@ -142,9 +138,7 @@ ber_file() {
 byoca() {
     local name=$1
     shift
-    flow_limit=${flow_limit:-$(owner_sql -c 'select ca_limit from chancery.tenant where tenant_id = 1')}
     flow_room
-    flow_authorities+=("$name")
     chancery ca create-byoca --name "$name" --cn "$name" --key RSA-2048 --eku 'Client auth' "$@" > /dev/null && chancery ca csr "$name" --out "$w"
 }
 

@@ -24,7 +24,8 @@ static struct bytes certificate_made(int serial)
     uint8_t *der = NULL;
     cr_assert(key && x && ASN1_INTEGER_set(X509_get_serialNumber(x), serial));
     cr_assert(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, (const uint8_t *)"ca", -1, -1, 0));
-    cr_assert(X509_gmtime_adj(X509_getm_notBefore(x), 0) && X509_gmtime_adj(X509_getm_notAfter(x), 86400) && X509_set_pubkey(x, key));
+    cr_assert(X509_gmtime_adj(X509_getm_notBefore(x), 0) && X509_gmtime_adj(X509_getm_notAfter(x), 86400)
+              && X509_set_pubkey(x, key));
     cr_assert(X509_sign(x, key, EVP_sha256()));
     int n = i2d_X509(x, &der);
     cr_assert_gt(n, 0);
@@ -79,7 +80,8 @@ static struct bytes signed_data_ber(const char *digits)
     struct bytes list = listed(digits);
     struct buf b;
     buf_init(&b, 1 << 20);
-    buf_append(&b, "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x80\x00\x00\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x00\x00", 39);
+    buf_append(&b, "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x80\x00\x00", 24);
+    buf_append(&b, "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x00\x00", 15);
     buf_append(&b, "\xa0\x80\xa2\x03\x02\x01\x01", 7);
     buf_append(&b, list.p, list.n);
     buf_append(&b, "\x00\x00\x31\x00\x00\x00\x00\x00\x00\x00", 10);
@@ -141,7 +143,8 @@ static const struct { const char *parts[6]; const char *found, *fault, *why; } c
     {{"t1"}, "1", NULL, "OpenSSL's, with what it is trusted for behind"},
     {{"p2", "p0", "p1"}, "201", NULL, "several, in their order"},
     {{"p0", "p0"}, "00", NULL, "the same twice"},
-    {{"=0 means nothing\n", "p0", "=subject=/CN=x\nissuer=/CN=y\n", "p1", "=bye"}, "01", NULL, "text around, beginning with the tag of a SEQUENCE"},
+    {{"=0 means nothing\n", "p0", "=subject=/CN=x\nissuer=/CN=y\n", "p1", "=bye"}, "01", NULL,
+     "text around, beginning with the tag of a SEQUENCE"},
     {{"=\xef\xbb\xbf", "p0"}, "0", NULL, "a byte order mark"},
     {{"w0", "n1", "m2"}, "012", NULL, "lines of any length, with any end"},
     {{"p0", "r1", "p2"}, "02", NULL, "a block of another kind is passed over"},
@@ -169,7 +172,8 @@ static const struct { const char *parts[6]; const char *found, *fault, *why; } c
     {{"=-----BEGIN CERTIFICATE-----\nAAAA\n-----END "}, NULL, "without an end", "half an end"},
     {{"=-----BEGIN CERTIFICATE-----\nA: b\n\nAAAA\n-----END CERTIFICATE-----\n"}, NULL, "not base64", "headers"},
     {{"=-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"}, NULL, "cannot be read", "an empty block"},
-    {{"=-----BEGIN CERTIFICATE-----\nMAMCAQE\n-----END CERTIFICATE-----\n"}, "?", NULL, "what is in a block is judged by who decodes it"},
+    {{"=-----BEGIN CERTIFICATE-----\nMAMCAQE\n-----END CERTIFICATE-----\n"}, "?", NULL,
+     "what is in a block is judged by who decodes it"},
     {{"=-----BEGIN CMS-----\nMAMCAQE=\n-----END CMS-----\n"}, NULL, "signed data", "no CMS in the block"},
 };
 
@@ -210,7 +214,8 @@ Test(bundle, truncated)
             /* In memory of its own, so that reading behind its end is seen. */
             struct bytes cut = arena_bytes(&arena, BYTES(file.p, n));
             enum result r = bundle_add(cut, &arena, &b, &fault);
-            cr_expect(r == R_BAD_INPUT ? fault != NULL : r == R_OK && strchr("dSI", words[i][0]) == NULL, "%s cut at %zu: %s", words[i], n, result_name(r));
+            cr_expect(r == R_BAD_INPUT ? fault != NULL : r == R_OK && strchr("dSI", words[i][0]) == NULL, "%s cut at %zu: %s",
+                      words[i], n, result_name(r));
         }
         buf_free(&file);
         arena_free(&arena);

@@ -25,14 +25,16 @@ static EVP_PKEY *keys[KEYS];
 struct spec {
     const char *subject, *issuer;                /* attributes: LABEL=value, comma between */
     int key, signer, ski, aki;                   /* indices of keys; ski and aki -1: none */
-    const char *constraints, *usage, *ekus, *names, *policies, *other;      /* basicConstraints, keyUsage, EKU, nameConstraints, policyConstraints, "OID=conf"; NULL: none */
+    /* basicConstraints, keyUsage, EKU, nameConstraints, policyConstraints, "OID=conf"; NULL: none */
+    const char *constraints, *usage, *ekus, *names, *policies, *other;
     int64_t from, to;                            /* days from NOW */
     const char *hash;
     bool broken;                                 /* signature */
     int serial_octets;
 };
 enum { MADE, ISSUING, SUB, ROOT, EXTRA, SPECS = EXTRA + 42 };
-struct world { struct spec specs[SPECS]; const char *bag; uint32_t count; };        /* bag: the letters of the specs in it: a for MADE … */
+/* bag: the letters of the specs in it: a for MADE … */
+struct world { struct spec specs[SPECS]; const char *bag; };
 
 static EVP_PKEY *key_made(int kind)
 {
@@ -50,7 +52,9 @@ static EVP_PKEY *key_made(int kind)
         unsigned e = 65537;
         memset(n, 0xff, sizeof n);
         EVP_PKEY_fromdata_init(c);
-        EVP_PKEY_fromdata(c, &key, EVP_PKEY_PUBLIC_KEY, (OSSL_PARAM[]){OSSL_PARAM_construct_BN("n", n, sizeof n), OSSL_PARAM_construct_uint("e", &e), OSSL_PARAM_construct_end()});
+        EVP_PKEY_fromdata(c, &key, EVP_PKEY_PUBLIC_KEY,
+                          (OSSL_PARAM[]){OSSL_PARAM_construct_BN("n", n, sizeof n), OSSL_PARAM_construct_uint("e", &e),
+                                         OSSL_PARAM_construct_end()});
         EVP_PKEY_CTX_free(c);
         return key;
     }
@@ -126,7 +130,8 @@ static void key_ids_put(X509 *x, const struct spec *s)
         ASN1_OCTET_STRING_set(octets, id, sizeof id);
         AUTHORITY_KEYID *aki = AUTHORITY_KEYID_new();
         aki->keyid = octets;
-        cr_assert(X509_add1_ext_i2d(x, i == 0 ? NID_subject_key_identifier : NID_authority_key_identifier, i == 0 ? (void *)octets : (void *)aki, 0, 0));
+        cr_assert(X509_add1_ext_i2d(x, i == 0 ? NID_subject_key_identifier : NID_authority_key_identifier,
+                                    i == 0 ? (void *)octets : (void *)aki, 0, 0));
         AUTHORITY_KEYID_free(aki);
     }
 }
@@ -151,7 +156,8 @@ static void made_of(const struct spec *s, struct arena *a, struct certificate *o
     extension_put(x, NID_policy_constraints, s->policies);
     other_put(x, s->other);
     key_ids_put(x, s);
-    const EVP_MD *md = EVP_PKEY_id(key_of(s->signer)) == EVP_PKEY_ED25519 ? NULL : EVP_get_digestbyname(s->hash ? s->hash : "SHA256");
+    const EVP_MD *md =
+        EVP_PKEY_id(key_of(s->signer)) == EVP_PKEY_ED25519 ? NULL : EVP_get_digestbyname(s->hash ? s->hash : "SHA256");
     cr_assert(X509_sign(x, key_of(s->signer), md));
     int n = i2d_X509(x, &der);
     cr_assert_gt(n, 0);
@@ -167,10 +173,15 @@ static struct world world_made(void)
 {
     static const char ca[] = "critical,CA:TRUE", usage[] = "critical,keyCertSign,cRLSign";
     struct world w = {.bag = "dbc", .specs = {
-        [MADE] = {"C=NL,O=Contoso,CN=made", "O=Contoso,CN=issuing", K_MADE, K_ISSUING, K_MADE, K_ISSUING, "critical,CA:TRUE,pathlen:0", usage, "clientAuth,serverAuth", NULL, NULL, NULL, -1, 300, NULL, false, 0},
-        [ISSUING] = {"O=Contoso,CN=issuing", "O=Contoso,CN=sub", K_ISSUING, K_SUB, K_ISSUING, K_SUB, ca, usage, NULL, NULL, NULL, NULL, -10, 1000, NULL, false, 0},
-        [SUB] = {"O=Contoso,CN=sub", "O=Contoso,CN=root", K_SUB, K_ROOT, K_SUB, K_ROOT, ca, usage, NULL, NULL, NULL, NULL, -10, 1000, NULL, false, 0},
-        [ROOT] = {"O=Contoso,CN=root", "O=Contoso,CN=root", K_ROOT, K_ROOT, K_ROOT, K_ROOT, ca, usage, NULL, NULL, NULL, NULL, -10, 2000, "SHA384", false, 0},
+        [MADE] = {.subject = "C=NL,O=Contoso,CN=made", .issuer = "O=Contoso,CN=issuing", .key = K_MADE, .ski = K_MADE,
+                  .signer = K_ISSUING, .aki = K_ISSUING, .constraints = "critical,CA:TRUE,pathlen:0", .usage = usage,
+                  .ekus = "clientAuth,serverAuth", .from = -1, .to = 300},
+        [ISSUING] = {.subject = "O=Contoso,CN=issuing", .issuer = "O=Contoso,CN=sub", .key = K_ISSUING, .ski = K_ISSUING,
+                     .signer = K_SUB, .aki = K_SUB, .constraints = ca, .usage = usage, .from = -10, .to = 1000},
+        [SUB] = {.subject = "O=Contoso,CN=sub", .issuer = "O=Contoso,CN=root", .key = K_SUB, .ski = K_SUB, .signer = K_ROOT,
+                 .aki = K_ROOT, .constraints = ca, .usage = usage, .from = -10, .to = 1000},
+        [ROOT] = {.subject = "O=Contoso,CN=root", .issuer = "O=Contoso,CN=root", .key = K_ROOT, .ski = K_ROOT, .signer = K_ROOT,
+                  .aki = K_ROOT, .constraints = ca, .usage = usage, .from = -10, .to = 2000, .hash = "SHA384"},
     }};
     return w;
 }
@@ -194,29 +205,35 @@ CHANGE(nothing, (void)0)
 CHANGE(shuffled, w->bag = "cdb")
 CHANGE(doubled, w->bag = "bbacdabcd")
 CHANGE(one_tier, m->issuer = "O=Contoso,CN=root"; m->signer = m->aki = K_ROOT; w->bag = "d")
-CHANGE(not_needed, *extra(w, 0, ISSUING, "debc") = (struct spec){"CN=someone", "CN=else", K_OTHER, K_SUB, -1, -1, NULL, NULL, NULL, NULL, NULL, NULL, -9, -1, "SHA1", true, 0})
+CHANGE(not_needed, *extra(w, 0, ISSUING, "debc") = (struct spec){.subject = "CN=someone", .issuer = "CN=else", .key = K_OTHER,
+       .signer = K_SUB, .ski = -1, .aki = -1, .from = -9, .to = -1, .hash = "SHA1", .broken = true})
 CHANGE(no_key_ids, i->ski = i->aki = s->ski = s->aki = r->ski = r->aki = m->aki = -1)
 CHANGE(same_name, struct spec *e = extra(w, 0, ISSUING, "ebcd"); e->key = K_OTHER; e->ski = K_OTHER)
 CHANGE(same_name_no_ids, same_name(w); i->ski = m->aki = -1; w->specs[EXTRA].ski = -1)
-CHANGE(renamed, m->subject = "DC=example,CN=another,emailAddress=ca@example.org,title=t,serialNumber=1,street=s,GN=g,initials=i,postalCode=1,dnQualifier=q,OU=u,L=l,ST=s,C=NL,O=o")
+CHANGE(renamed, m->subject = "DC=example,CN=another,emailAddress=ca@example.org,title=t,serialNumber=1,street=s,GN=g,initials=i,"
+       "postalCode=1,dnQualifier=q,OU=u,L=l,ST=s,C=NL,O=o")
 CHANGE(cross, struct spec *e = extra(w, 0, SUB, "ebcd"); e->issuer = "CN=old root"; e->signer = e->aki = K_OTHER)
-CHANGE(cross_both, struct spec *e = extra(w, 0, SUB, "debcf"); e->issuer = "CN=old root"; e->signer = e->aki = K_OTHER; e = extra(w, 1, ROOT, "debcf");
+CHANGE(cross_both, struct spec *e = extra(w, 0, SUB, "debcf"); e->issuer = "CN=old root"; e->signer = e->aki = K_OTHER;
+       e = extra(w, 1, ROOT, "debcf");
        e->subject = e->issuer = "CN=old root"; e->key = e->signer = e->ski = e->aki = K_OTHER)
 CHANGE(cross_saves, cross_both(w); r->to = -1)
 CHANGE(cross_loop, struct spec *e = extra(w, 0, SUB, "ebcd"); e->issuer = "O=Contoso,CN=issuing"; e->signer = e->aki = K_ISSUING)
-CHANGE(rollover, struct spec *e = extra(w, 0, ROOT, "febc"); e->key = e->ski = K_OTHER; e = extra(w, 1, ROOT, "febcd"); s->signer = s->aki = K_OTHER)
+CHANGE(rollover, struct spec *e = extra(w, 0, ROOT, "febc"); e->key = e->ski = K_OTHER;
+       e = extra(w, 1, ROOT, "febc"); s->signer = s->aki = K_OTHER)
 CHANGE(rollover_path_0, rollover(w); r->constraints = "critical,CA:TRUE,pathlen:2")
 CHANGE(sha1_root, r->hash = "SHA1")
 CHANGE(no_ekus, m->ekus = NULL)
 CHANGE(ekus_above, i->ekus = "clientAuth,codeSigning"; r->ekus = "clientAuth,serverAuth")
 CHANGE(any_above, i->ekus = "anyExtendedKeyUsage")
 CHANGE(no_usage_above, i->usage = s->usage = r->usage = NULL)
-CHANGE(paths_fit, i->constraints = "CA:TRUE,pathlen:1"; s->constraints = "CA:TRUE,pathlen:2"; r->constraints = "CA:TRUE,pathlen:3")
+CHANGE(paths_fit, i->constraints = "CA:TRUE,pathlen:1"; s->constraints = "CA:TRUE,pathlen:2";
+       r->constraints = "CA:TRUE,pathlen:3")
 CHANGE(valid_to_the_second, m->from = 0; i->to = 0)
 CHANGE(names_fit, s->names = "critical,permitted;DNS:example.org,excluded;email:example.com")
 CHANGE(host_cn_is_no_host, names_fit(w); m->subject = "CN=ca.example.com")
 CHANGE(policy_far, s->policies = "critical,requireExplicitPolicy:4")
-CHANGE(policy_inhibited, s->policies = "critical,inhibitPolicyMapping:0"; i->other = "2.5.29.54=critical,DER:020100"; m->other = "2.5.29.32=critical,DER:3007300506032a0304")
+CHANGE(policy_inhibited, s->policies = "critical,inhibitPolicyMapping:0"; i->other = "2.5.29.54=critical,DER:020100";
+       m->other = "2.5.29.32=critical,DER:3007300506032a0304")
 CHANGE(serial_20, m->serial_octets = 20)
 
 CHANGE(other_key, m->key = K_OTHER)
@@ -273,7 +290,8 @@ CHANGE(names_self_issued, names_root(w); rollover(w))
 CHANGE(policy_at_once, r->policies = "critical,requireExplicitPolicy:0")
 CHANGE(policy_for_leaf, s->policies = "critical,requireExplicitPolicy:3")
 CHANGE(policy_of_made, m->policies = "critical,requireExplicitPolicy:1")
-CHANGE(policy_mapped, s->other = "2.5.29.33=critical,DER:300c300a06032a030406032a0305"; i->other = "2.5.29.33=critical,DER:300d300b06032a03040604551d2000")
+CHANGE(policy_mapped, s->other = "2.5.29.33=critical,DER:300c300a06032a030406032a0305";
+       i->other = "2.5.29.33=critical,DER:300d300b06032a03040604551d2000")
 
 static void deep(struct world *w, int tiers, char *bag)
 {
@@ -424,7 +442,8 @@ Test(byoca, rules)
         struct byoca_request q = {ours.key.spki, {asked, 1}, NOW};
         enum result r = byoca_check(&q, &made, bag, count, &a, &chain, &v);
         cr_expect_eq(r, cases[i].field ? R_BAD_INPUT : R_OK, "%s: %s: found %s", cases[i].why, v.field, v.found);
-        cr_expect(cases[i].field ? v.field && strcmp(v.field, cases[i].field) == 0 : !v.field, "%s: %s: found %s, wanted %s", cases[i].why, v.field, v.found, v.wanted);
+        cr_expect(cases[i].field ? v.field && strcmp(v.field, cases[i].field) == 0 : !v.field, "%s: %s: found %s, wanted %s",
+                  cases[i].why, v.field, v.found, v.wanted);
         if (cases[i].field) {
             cr_expect(v.found && strstr(v.found, cases[i].names), "%s: found %s", cases[i].why, v.found);
         } else if (r == R_OK) {
@@ -432,7 +451,8 @@ Test(byoca, rules)
             const struct certificate *root = chain.items[chain.count - 1];
             cr_expect(bytes_equal(root->issuer, root->subject), "%s", cases[i].why);
             for (uint32_t k = 0; k + 1 < chain.count; k++)
-                cr_expect_eq(certificate_verify(chain.items[k]->der, chain.items[k + 1]->key.spki), R_OK, "%s: %u", cases[i].why, k);
+                cr_expect_eq(certificate_verify(chain.items[k]->der, chain.items[k + 1]->key.spki), R_OK, "%s: %u", cases[i].why,
+                             k);
         }
         arena_free(&a);
     }

@@ -38,8 +38,9 @@ static const char *ekus[] = {EKU_CLIENT_AUTH, "1.3.6.1.4.1.99999.1"};
 
 static struct certificate_content content_made(void)
 {
-    return (struct certificate_content){.subject = subject, .spki = spki, .ca = true, .path_length = -1, .ekus = {ekus, COUNT(ekus)},
-        .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN, .ski = BYTES("abcdefghijklmnopqrst", 20)};
+    return (struct certificate_content){.subject = subject, .spki = spki, .ca = true, .path_length = -1,
+        .ekus = {ekus, COUNT(ekus)}, .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN,
+        .ski = BYTES("abcdefghijklmnopqrst", 20)};
 }
 
 static struct bytes signed_request(const struct certificate_content *c)
