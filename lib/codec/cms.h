@@ -43,8 +43,9 @@ struct cms_signed {
  *
  * The signature is over the attributes in DER, sorted, in whatever order they were sent (RFC 5652 section 5.4); the digest over
  * the content's octets, without the headers of its pieces. Where that does not verify and lenient is set, what broken encoders do
- * is tried, and .lenient set when it was needed: a signature over the attributes' bytes as they were sent, behind the tag of a
- * SET (Q38); a digest over the content's own TLV, in DER or as it was sent, or over its pieces with their headers (Q37). */
+ * is tried, and .lenient set when it was needed: a signature over the attributes in the order in which they were sent, in the
+ * bytes that were sent behind the tag of a SET or in DER (Q38); a digest over the content's own TLV, in DER or as it was sent, or
+ * over its pieces with their headers (Q37). */
 enum result cms_open_signed(struct bytes der, bool lenient, struct arena *a, struct cms_signed *out);
 
 struct cms_key;                    /* a private RSA key with its certificate, warm */

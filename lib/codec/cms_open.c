@@ -253,9 +253,19 @@ static bool algorithm_fits(CMS_SignerInfo *signer, uint32_t kind)
     return nid == (kind == KEY_RSA ? NID_rsaEncryption : NID_X9_62_id_ecPublicKey);
 }
 
-/* What the signature is over: the attributes as a SET, in DER and sorted (RFC 5652 section 5.4), whatever tag and order they were
- * sent with. */
-static enum result attributes_encode(const CMS_SignerInfo *signer, size_t limit, struct buf *out)
+/* Over what a signer may have signed, in the order in which it is tried: the attributes as a SET in DER and sorted (RFC 5652
+ * section 5.4), whatever tag and order they were sent with; and what clients sign that do not sort (interop Q38). */
+enum signed_form { FORM_SORTED, FORM_AS_SENT, FORM_UNSORTED, FORMS };
+
+static void attributes_as_sent(const struct outside *o, struct buf *out)
+{
+    if (o->attributes.n == 0)
+        return;
+    buf_byte(out, DER_SET);
+    buf_append(out, o->attributes.p + 1, o->attributes.n - 1);
+}
+
+static enum result attributes_encode(const CMS_SignerInfo *signer, bool sorted, size_t limit, struct buf *out)
 {
     struct buf b;
     int count = CMS_signed_get_attr_count(signer);
@@ -271,7 +281,10 @@ static enum result attributes_encode(const CMS_SignerInfo *signer, size_t limit,
         OPENSSL_free(der);
     }
     size_t set = der_open(out, DER_SET);
-    der_sorted(out, buf_bytes(&b));
+    if (sorted)
+        der_sorted(out, buf_bytes(&b));
+    else
+        buf_append(out, buf_bytes(&b).p, buf_bytes(&b).n);
     der_close(out, set);
     enum result r = b.failed ? buf_result(&b) : buf_result(out);
     buf_free(&b);
@@ -283,17 +296,18 @@ static bool signature_verifies(CMS_SignerInfo *signer, const struct outside *o, 
     struct buf attributes;
     const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(signer);
     struct bytes signature = BYTES(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+    bool right = false;
 
     buf_init(&attributes, o->signers.n + FRAME_SIZE);
-    bool right = attributes_encode(signer, o->signers.n, &attributes) == R_OK &&
-                 evp_verify(&s->signer_key, s->hash, buf_bytes(&attributes), signature) == R_OK;
-    if (!right && lenient && o->attributes.n != 0) {
-        /* clients that do not sort sign what they send (interop Q38) */
+    for (int form = FORM_SORTED; form < (lenient ? FORMS : FORM_SORTED + 1) && !right; form++) {
         buf_reset(&attributes);
-        buf_byte(&attributes, DER_SET);
-        buf_append(&attributes, o->attributes.p + 1, o->attributes.n - 1);
-        right = !attributes.failed && evp_verify(&s->signer_key, s->hash, buf_bytes(&attributes), signature) == R_OK;
-        s->lenient = s->lenient || right;
+        if (form == FORM_AS_SENT)
+            attributes_as_sent(o, &attributes);
+        else if (attributes_encode(signer, form == FORM_SORTED, o->signers.n, &attributes) != R_OK)
+            break;
+        right = buf_result(&attributes) == R_OK &&
+                evp_verify(&s->signer_key, s->hash, buf_bytes(&attributes), signature) == R_OK;
+        s->lenient = s->lenient || (right && form != FORM_SORTED);
     }
     buf_free(&attributes);
     return right;

@@ -32,7 +32,7 @@ TestSuite(cms_lenient, .init = setup, .fini = teardown);
 enum form { WHOLE, PIECES, STREAM, EMPTY, ABSENT };             /* of the content; STREAM: pieces with an indefinite length */
 enum digested { OCTETS, OWN_TLV, SENT_TLV, SENT_VALUE, OTHER_BYTES };
 enum order { SORTED, REVERSED };
-enum signed_over { IN_DER, AS_SENT, UNTAGGED };
+enum signed_over { IN_DER, AS_SENT, UNSORTED, UNTAGGED };
 
 struct recipe {
     enum form form;
@@ -132,6 +132,8 @@ static struct bytes signer_info(const struct recipe *r, struct bytes digest)
 
     if (r->signed_over == IN_DER)
         signed_bytes = tlv(DER_SET, DEFINITE, attributes_ordered(SORTED, digest));
+    else if (r->signed_over == UNSORTED)
+        signed_bytes = tlv(DER_SET, DEFINITE, ordered);
     else if (r->signed_over == AS_SENT)
         signed_bytes = tlv(DER_SET, r->length, ordered);
     return SEQUENCE(INTEGER_1, issuer_and_serial(&rsa), hashes[h].algorithm, tlv(DER_CONTEXT_CONSTRUCTED(0), r->length, ordered),
@@ -186,6 +188,7 @@ static const struct row {
     {{WHOLE, OCTETS, SORTED, INDEFINITE, IN_DER, HASH_SHA256}, true, true, true, "indefinite length, signed in DER"},
     {{WHOLE, OCTETS, SORTED, INDEFINITE, AS_SENT, HASH_SHA256}, false, true, true, "indefinite length, signed so"},
     {{WHOLE, OCTETS, REVERSED, INDEFINITE, AS_SENT, HASH_SHA256}, false, true, true, "unsorted, indefinite length, signed so"},
+    {{WHOLE, OCTETS, REVERSED, INDEFINITE, UNSORTED, HASH_SHA256}, false, true, true, "the same, signed with definite length"},
     {{WHOLE, OCTETS, SORTED, DEFINITE, UNTAGGED, HASH_SHA256}, false, false, false, "signed without the tag of a SET"},
     {{WHOLE, OWN_TLV, REVERSED, DEFINITE, AS_SENT, HASH_SHA256}, false, true, false, "both tolerances"},
     {{WHOLE, OTHER_BYTES, REVERSED, DEFINITE, AS_SENT, HASH_SHA256}, false, false, false, "one, but the digest is wrong"},
