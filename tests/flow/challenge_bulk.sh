@@ -8,6 +8,13 @@ profile=bulk-$tag
 # A group of its own: what else runs meanwhile is not to resolve these devices.
 flow_objects
 ok 'a profile' flow_profile "$profile" --subject 'CN={{DeviceName}},SERIALNUMBER={{SerialNumber}},O=Flow' --san 'dns:{{DeviceName}}.example.org'
+# The signer's plans are those of few devices, as on a new system that nobody has analysed yet.
+analysing() { owner_sql -c "alter table chancery.device $1 (autovacuum_enabled${2:-})" -c "alter table chancery.delivery $1 (autovacuum_enabled${2:-})"; }
+trap 'analysing reset; flow_cleanup' EXIT
+analysing set ' = off'
+ok 'a device' flow_device "few-$tag" --serial SN0
+for ((i = 0; i < 20; i++)); do challenge "$profile" "few-$tag" > /dev/null; done
+chancery group remove-member "$flow_group" --device "few-$tag"
 awk -v n=$devices -v tag="$tag" 'BEGIN { print "name,platform,serial"; for (i = 1; i <= n; i++) printf "bulk%05d-%s,linux,SN%d\n", i, tag, i }' > "$w/devices.csv"
 timed() {
     local from

@@ -6,6 +6,8 @@
 #define CHANCERY_TESTS_FLOW_KEYS_H
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -14,6 +16,7 @@
 #include <openssl/rsa.h>
 
 #define KEYS_PRIMES 64          /* 2,016 keys */
+#define KEYS_LINE 512           /* a prime of 1024 bits in hexadecimal, and more */
 
 enum { KEY_N, KEY_E, KEY_D, KEY_P, KEY_Q, KEY_DP, KEY_DQ, KEY_QI, KEY_PARTS };
 
@@ -71,20 +74,46 @@ static bool prime_new(BIGNUM **out)
     return true;
 }
 
+static struct { BIGNUM *primes[KEYS_PRIMES]; int count, first; } keys;
+
 /* Another key than before; NULL where something failed or all pairs are used up. */
 static EVP_PKEY *key_next(void)
 {
-    static BIGNUM *primes[KEYS_PRIMES];
-    static int count, first;
-    if (count == 0 && !prime_new(&primes[count++]))
+    if (keys.count == 0 && !prime_new(&keys.primes[keys.count++]))
         return NULL;
     /* The newest prime has been paired with all before it. */
-    if (first == count - 1 || count == 1) {
-        if (count == KEYS_PRIMES || !prime_new(&primes[count++]))
+    if (keys.first == keys.count - 1 || keys.count == 1) {
+        if (keys.count == KEYS_PRIMES || !prime_new(&keys.primes[keys.count++]))
             return NULL;
-        first = 0;
+        keys.first = 0;
     }
-    return key_from_primes(primes[first++], primes[count - 1]);
+    return key_from_primes(keys.primes[keys.first++], keys.primes[keys.count - 1]);
+}
+
+/* The primes between two programs: the number of those that the newest is paired with, then each in hexadecimal, a line each. An empty
+ * file is a beginning. */
+static bool keys_read(FILE *f)
+{
+    char line[KEYS_LINE];
+    if (!fgets(line, sizeof line, f))
+        return feof(f) != 0;
+    keys.first = atoi(line);
+    while (keys.count < KEYS_PRIMES && fgets(line, sizeof line, f))
+        if (BN_hex2bn(&keys.primes[keys.count++], line) == 0)
+            return false;
+    return ferror(f) == 0;
+}
+
+static bool keys_write(FILE *f)
+{
+    rewind(f);
+    fprintf(f, "%d\n", keys.first);
+    for (int i = 0; i < keys.count; i++) {
+        char *hex = BN_bn2hex(keys.primes[i]);
+        fprintf(f, "%s\n", hex ? hex : "");
+        OPENSSL_free(hex);
+    }
+    return fflush(f) == 0;
 }
 
 #endif

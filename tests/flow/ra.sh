@@ -18,6 +18,8 @@ ok 'GetCACert' scep_ca "$url" ca
 before=$(generations)
 # Ten days before the newest pair's end, as the database sees it: rows of ra are immutable, so the triggers are put aside for this one statement.
 owner_sql -c 'SET session_replication_role = replica' -c "UPDATE chancery.ra SET not_after = now() + interval '10 days' WHERE ca_version_id = $version"
+# It looks once a minute, and when it starts.
+kill "$(pid_of publisher)"
 ok 'the publisher has the next generation made' wait_for 90 more_generations "$before"
 ok 'GetCACert offers it' wait_for 60 offers_another
 is 'one generation more, not several' "$(generations)" "$((before + 1))"

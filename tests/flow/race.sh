@@ -71,7 +71,7 @@ for stopped in no yes; do
         begin "${lock//@D/$d};"
         send race
         sent=$!
-        ok "$what: the enrolment has read and waits in its write" wait_for 5 waiting
+        ok "$what: the enrolment has read and waits in its write" wait_for 20 waiting
         if [[ $stopped == yes ]]; then workers STOP; fi
         in_session "${change//@D/$d}; commit;"
         if [[ $stopped == yes ]]; then workers CONT; fi
@@ -95,10 +95,10 @@ prepare race "$profile" "$d" "$d" "$d"
 begin "select 1 from chancery.device where name = '$d' for update;"
 send race
 sent=$!
-ok 'an enrolment is in its write' wait_for 5 waiting
+ok 'an enrolment is in its write' wait_for 20 waiting
 chancery ca pause "$ca" &
 pause=$!
-ok 'a pause waits for it' wait_for 5 operator_waits
+ok 'a pause waits for it' wait_for 20 operator_waits
 in_session 'rollback;'
 take race $sent "$d"
 is 'the enrolment is done' "$answer" '0 - -'
@@ -117,7 +117,7 @@ both() {
     first=$!
     send two
     second=$!
-    ok "$1: both have read" wait_for 5 waiting 2
+    ok "$1: both have read" wait_for 20 waiting 2
     in_session 'commit;'
     take one $first "$2"
     one=$answer

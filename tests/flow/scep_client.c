@@ -11,9 +11,13 @@
  *       --nonce-tag printable|utf8|ia5|octet. --twice type|transaction|nonce: the attribute stands there twice.
  *       --values type|transaction|nonce: it has two values. --digest MD. --break signature|content. --without
  *       certificate|attributes|content. --signers 2.
+ *   scep_client key --primes FILE > PEM
+ *       An RSA-2048 key, another with each call. The primes that it is made of, and will be, are kept in FILE.
  *   scep_client batch --recipient PEM --dir DIR [--keys N] < "NAME TAB SUBJECT TAB CHALLENGE" lines
  *       A whole message with a new RSA-2048 key for each line: DIR/NAME.1.der (.2 with --keys 2 …) and DIR/NAME.1.key.
  */
+#include <sys/file.h>
+
 #include <openssl/cms.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -269,6 +273,19 @@ static int command_sign(void)
     return 0;
 }
 
+static int command_key(void)
+{
+    FILE *f = fopen(needed("primes"), "a+");
+    if (!f || fclose(f) != 0 || !(f = fopen(needed("primes"), "r+")) || flock(fileno(f), LOCK_EX) != 0 || !keys_read(f))
+        die("the primes' file");
+    EVP_PKEY *key = key_next();
+    if (!key || !keys_write(f) || !PEM_write_PrivateKey(stdout, key, NULL, NULL, 0, NULL, NULL) || fflush(stdout) != 0)
+        die("key");
+    EVP_PKEY_free(key);
+    fclose(f);
+    return 0;
+}
+
 /* ---- many at once ---- */
 
 static void batch_one(const char *dir, const char *name, int number, const char *subject, const char *challenge, X509 *recipient)
@@ -331,11 +348,11 @@ static int command_batch(void)
 int main(int argc, char **argv)
 {
     static const struct { const char *name; int (*run)(void); } commands[] = {
-        {"csr", command_csr}, {"sign", command_sign}, {"batch", command_batch},
+        {"csr", command_csr}, {"sign", command_sign}, {"key", command_key}, {"batch", command_batch},
     };
     for (size_t i = 0; argc > 1 && options_read(argc, argv, 2) && i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run();
-    fprintf(stderr, "usage: scep_client csr|sign|batch [--OPTION VALUE ...]\n");
+    fprintf(stderr, "usage: scep_client csr|sign|key|batch [--OPTION VALUE ...]\n");
     return 2;
 }

@@ -56,7 +56,8 @@ new_key() {
     case ${2:-2048} in
     ec) openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$w/$1.key" ;;
     e3) openssl genrsa -3 -out "$w/$1.key" 2048 2> /dev/null ;;
-    *) openssl genrsa -out "$w/$1.key" "${2:-2048}" 2> /dev/null ;;
+    2048) "$scep_client" key --primes "$w/primes" > "$w/$1.key" ;;
+    *) openssl genrsa -out "$w/$1.key" "$2" 2> /dev/null ;;
     esac
 }
 
