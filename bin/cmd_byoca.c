@@ -119,8 +119,10 @@ static enum result ca_upload(struct cli *c)
     if (r != R_OK)
         return r;
     clock_to_iso(made.not_after, end);
-    cli_say("%s is Active: \"%s\" below \"%s\", %u certificates above it, until %s.", c->argument,
-            made.subject != NULL ? made.subject : "", made.root != NULL ? made.root : "", made.above, end);
+    /* A version after the first is put into production by the operator. */
+    cli_say("Version %u of %s is %s: \"%s\" below \"%s\", %u certificates above it, until %s.", made.version, c->argument,
+            made.version == 1 ? "Active" : "Staged", made.subject != NULL ? made.subject : "", made.root != NULL ? made.root : "",
+            made.above, end);
     return R_OK;
 }
 

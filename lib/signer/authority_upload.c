@@ -162,8 +162,8 @@ enum result authority_handle_upload(struct worker_call *c, const struct signer_c
         return r;
     }
     const struct certificate *made = u.chain.items[0];
-    *out = (struct signer_ca_uploaded){.not_after = made->not_after, .subject = name_text(&made->subject_name, c->arena),
-        .root = name_text(&u.chain.items[u.chain.count - 1]->subject_name, c->arena), .above = u.chain.count - 1};
+    *out = (struct signer_ca_uploaded){.version = u.row.request.number, .not_after = made->not_after,
+        .subject = name_text(&made->subject_name, c->arena), .root = name_text(&u.chain.items[u.chain.count - 1]->subject_name, c->arena), .above = u.chain.count - 1};
     log_event(LOG_LEVEL_NOTICE, "ca-certified", LOG_TEXT("ca", u.row.request.uuid), LOG_TEXT("name", u.row.name),
               LOG_TEXT("actor", u.actor), LOG_HEX("serial", made->serial), LOG_TEXT("root", out->root));
     /* Without RA certificates nothing could enrol yet; should this fail, the publisher asks again. */

@@ -158,6 +158,7 @@ static const struct wire_field ca_upload_fields[] = {
 };
 static const struct wire_type ca_upload_type = TYPE(signer_ca_upload, ca_upload_fields);
 static const struct wire_field ca_uploaded_fields[] = {
+    FIELD(struct signer_ca_uploaded, version, WIRE_U32, 0, NULL),
     FIELD(struct signer_ca_uploaded, not_after, WIRE_I64, 0, NULL),
     FIELD(struct signer_ca_uploaded, subject, WIRE_TEXT, LIMIT_NAME_DER * 4, NULL),
     FIELD(struct signer_ca_uploaded, root, WIRE_TEXT, LIMIT_NAME_DER * 4, NULL),
