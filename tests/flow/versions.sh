@@ -98,7 +98,7 @@ is 'nothing follows the second version' "$(curl -s -o /dev/null -w '%{http_code}
 # ---- a bring-your-own CA's next version is asked for and signed elsewhere ----
 
 b="Versions BYOCA $tag"
-flow_room
+flow_authorities+=("$b")
 ok 'a bring-your-own CA' byoca "$b" --o Contoso
 ok 'an external CA' ext_ca vroot cn=VRoot
 ok '  signs it' ext_sign vroot "$w/$b.req" vmade
