@@ -105,7 +105,8 @@ int main(int argc, char **argv)
     if (!options_read(argc, argv, 1))
         die("usage: scep_open --in FILE --key PEM [--ra PEM] [--out PEM]");
     /* An old device reads single DES. */
-    if (!OSSL_PROVIDER_load(NULL, "default") || !OSSL_PROVIDER_load(NULL, "legacy"))
+    OSSL_PROVIDER *usual = OSSL_PROVIDER_load(NULL, "default"), *old = OSSL_PROVIDER_load(NULL, "legacy");
+    if (!usual || !old)
         die("no legacy provider");
     BIO *in = file_bio(needed("in"), "rb"), *content = BIO_new(BIO_s_mem());
     CMS_ContentInfo *cms = d2i_CMS_bio(in, NULL);
@@ -133,5 +134,7 @@ int main(int argc, char **argv)
     BIO_free(content);
     BIO_free(in);
     CMS_ContentInfo_free(cms);
+    OSSL_PROVIDER_unload(old);
+    OSSL_PROVIDER_unload(usual);
     return 0;
 }
