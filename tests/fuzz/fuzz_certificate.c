@@ -30,6 +30,24 @@ static void certificate_check(const struct certificate *c, struct bytes der, str
     url_check(c->crl_url);
     url_check(c->aia_url);
     url_check(c->ocsp_url);
+    url_check(c->aia_ldap);
+    FUZZ_MUST(fuzz_within(c->name_constraints, c->tbs) && c->require_explicit_policy >= -1);
+}
+
+static void constraints_check(const struct certificate *c, struct bytes der)
+{
+    struct bytes permitted = BYTES_NONE;
+    enum result r = certificate_check_names(der, der);
+
+    FUZZ_RESULT(r, R_OK, R_OUT_OF_BOUNDS, R_BAD_INPUT);
+    FUZZ_MUST(c->has_name_constraints || r != R_OUT_OF_BOUNDS);
+    r = certificate_check_ca_names(der, der);
+    FUZZ_RESULT(r, R_OK, R_OUT_OF_BOUNDS, R_BAD_INPUT);
+    r = certificate_verify_self(c);
+    FUZZ_RESULT(r, R_OK, R_SIGNATURE_FAILED);
+    r = certificate_permitted_name(c, &permitted);
+    FUZZ_RESULT(r, R_OK, R_NOT_FOUND);
+    FUZZ_MUST(r != R_OK || fuzz_within(permitted, c->name_constraints));
 }
 
 FUZZ_TARGET(certificate)
@@ -45,9 +63,7 @@ FUZZ_TARGET(certificate)
         certificate_check(&c, der, &a);
         r = certificate_verify(der, c.key.spki);
         FUZZ_RESULT(r, R_OK, R_SIGNATURE_FAILED);
-        r = certificate_check_names(der, der);
-        FUZZ_RESULT(r, R_OK, R_OUT_OF_BOUNDS, R_BAD_INPUT);
-        FUZZ_MUST(c.has_name_constraints || r != R_OUT_OF_BOUNDS);
+        constraints_check(&c, der);
         uint8_t *longer = fuzz_longer(data, size, "", 1);
         FUZZ_MUST(certificate_decode(BYTES(longer, size + 1), &a, &ignored) != R_OK);
         FUZZ_MUST(certificate_decode(BYTES(longer, size - 1), &a, &ignored) != R_OK);

@@ -20,8 +20,8 @@ static void claims_check(const struct claims *c)
 /* Only a key can be more than a question to the signer holds; a challenge that is longer is not asked about. */
 static void question_check(const struct csr *c, struct arena *a)
 {
-    struct signer_enrol read, q = {.ca = "", .challenge = c->challenge, .spki = c->key.spki, .claims = c->claims,
-                                   .transaction = ""};
+    struct signer_enrol read, q = {.origin = {.ca = "", .transaction = ""}, .challenge = c->challenge, .spki = c->key.spki,
+                                   .claims = c->claims};
     struct buf b, again;
     const struct wire_type *type = signer_verbs[SIGNER_ENROL].request;
 

@@ -94,6 +94,7 @@ FUZZ_TARGET(envelope)
     if (r == R_OK) {
         FUZZ_MUST(match >= -1 && match < 2 && e.recipients >= 1 && e.recipients <= LIMIT_SCEP_RECIPIENTS);
         FUZZ_MUST(e.cipher <= CIPHER_OTHER && cipher_name(e.cipher) != NULL);
+        FUZZ_MUST(e.oaep_hash <= HASH_OTHER && (e.oaep || e.oaep_hash == HASH_OTHER));
     }
     open_check(der, r, e.cipher);
     return 0;

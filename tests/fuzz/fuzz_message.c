@@ -16,6 +16,7 @@ static void signed_check(const struct cms_signed *s)
     FUZZ_MUST(s->hash <= HASH_OTHER && s->signer_key.kind <= KEY_OTHER);
     FUZZ_MUST(fuzz_within(s->signer_key.spki, s->signer_certificate) && fuzz_within(s->signer_issuer, s->signer_certificate));
     FUZZ_MUST(fuzz_within(s->signer_serial, s->signer_certificate));
+    FUZZ_MUST(s->verified || !s->lenient);
     FUZZ_MUST(!s->verified || (s->signer_key.kind != KEY_OTHER && s->hash != HASH_OTHER && s->signer_certificate.p != NULL));
 }
 
@@ -30,23 +31,29 @@ static void message_check(const struct message *m, struct arena *a)
     FUZZ_MUST(text != NULL && strlen(text) <= 4 * LIMIT_SCEP_TRANSACTION_ID && text_is_printable(text, strlen(text)));
 }
 
-FUZZ_TARGET(message)
+static void decode_check(struct bytes der, bool lenient)
 {
     struct message m, ignored;
     struct arena a;
-    struct bytes der = BYTES(data, size);
 
     arena_init(&a, LIMIT_ARENA_REQUEST);
-    enum result r = message_decode(der, &a, &m);
+    enum result r = message_decode(der, lenient, &a, &m);
     FUZZ_RESULT(r, R_OK, R_BAD_MESSAGE);
     if (r == R_OK) {
         message_check(&m, &a);
+        FUZZ_MUST(lenient || !m.signed_data.lenient);
         /* To the last byte, and not one more. */
-        uint8_t *longer = fuzz_longer(data, size, "", 1);
-        FUZZ_MUST(message_decode(BYTES(longer, size + 1), &a, &ignored) == R_BAD_MESSAGE);
-        FUZZ_MUST(message_decode(BYTES(longer, size - 1), &a, &ignored) == R_BAD_MESSAGE);
+        uint8_t *longer = fuzz_longer(der.p, der.n, "", 1);
+        FUZZ_MUST(message_decode(BYTES(longer, der.n + 1), lenient, &a, &ignored) == R_BAD_MESSAGE);
+        FUZZ_MUST(message_decode(BYTES(longer, der.n - 1), lenient, &a, &ignored) == R_BAD_MESSAGE);
         free(longer);
     }
     arena_free(&a);
+}
+
+FUZZ_TARGET(message)
+{
+    decode_check(BYTES(data, size), false);
+    decode_check(BYTES(data, size), true);
     return 0;
 }
