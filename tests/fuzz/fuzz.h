@@ -87,15 +87,15 @@ static inline char *fuzz_string(const uint8_t *data, size_t size)
     return s;
 }
 
-/* The input and bytes behind it, alone on the heap. The caller frees it. */
-static inline uint8_t *fuzz_longer(const uint8_t *data, size_t size, const char *more, size_t n)
+/* n bytes alone on the heap, so that the sanitizer sees a step beyond them: b, or its beginning, or b and a zero. The caller frees
+ * them. */
+static inline uint8_t *fuzz_alone(struct bytes b, size_t n)
 {
-    uint8_t *p = malloc(size + n > 0 ? size + n : 1);
+    FUZZ_MUST(n <= b.n + 1);
+    uint8_t *p = calloc(1, n + (n == 0));
     FUZZ_MUST(p != NULL);
-    if (size > 0)
-        memcpy(p, data, size);
-    if (n > 0)
-        memcpy(p + size, more, n);
+    if (b.n > 0)
+        memcpy(p, b.p, b.n < n ? b.n : n);
     return p;
 }
 

@@ -62,9 +62,10 @@ FUZZ_TARGET(csr)
         csr_check(&c, BYTES(data, size), &a);
         r = csr_verify(&c);
         FUZZ_RESULT(r, R_OK, R_SIGNATURE_FAILED);
-        uint8_t *longer = fuzz_longer(data, size, "", 1);
+        uint8_t *longer = fuzz_alone(BYTES(data, size), size + 1), *shorter = fuzz_alone(BYTES(data, size), size - 1);
         FUZZ_MUST(csr_decode(BYTES(longer, size + 1), &a, &ignored) == R_CSR_DECODING_FAILED);
-        FUZZ_MUST(csr_decode(BYTES(longer, size - 1), &a, &ignored) == R_CSR_DECODING_FAILED);
+        FUZZ_MUST(csr_decode(BYTES(shorter, size - 1), &a, &ignored) == R_CSR_DECODING_FAILED);
+        free(shorter);
         free(longer);
     }
     arena_free(&a);

@@ -43,9 +43,10 @@ static void decode_check(struct bytes der, bool lenient)
         message_check(&m, &a);
         FUZZ_MUST(lenient || !m.signed_data.lenient);
         /* To the last byte, and not one more. */
-        uint8_t *longer = fuzz_longer(der.p, der.n, "", 1);
+        uint8_t *longer = fuzz_alone(der, der.n + 1), *shorter = fuzz_alone(der, der.n - 1);
         FUZZ_MUST(message_decode(BYTES(longer, der.n + 1), lenient, &a, &ignored) == R_BAD_MESSAGE);
-        FUZZ_MUST(message_decode(BYTES(longer, der.n - 1), lenient, &a, &ignored) == R_BAD_MESSAGE);
+        FUZZ_MUST(message_decode(BYTES(shorter, der.n - 1), lenient, &a, &ignored) == R_BAD_MESSAGE);
+        free(shorter);
         free(longer);
     }
     arena_free(&a);

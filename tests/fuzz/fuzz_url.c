@@ -26,7 +26,7 @@ static void parts_check(const struct scep_url *u, const char *uri)
 static void message_check(struct bytes written, struct arena *a)
 {
     struct bytes message, again;
-    uint8_t *alone = fuzz_longer(written.p, written.n, "", 0);
+    uint8_t *alone = fuzz_alone(written, written.n);
     enum result r = url_message(BYTES(alone, written.n), a, &message);
 
     FUZZ_RESULT(r, R_OK, R_BAD_INPUT);
