@@ -4,8 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a block holds at least; a larger piece gets a block of its own size. */
+#if defined(__has_feature)
+#define HAS_FEATURE(name) __has_feature(name)      /* clang's way to ask; gcc defines __SANITIZE_ADDRESS__ */
+#else
+#define HAS_FEATURE(name) 0
+#endif
+
+/* What a block holds at least; a larger piece gets a block of its own size. Under AddressSanitizer every piece has a block of
+ * exactly its size, so that a step beyond a piece is a step beyond what was allocated. */
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#define BLOCK_SIZE 0
+#else
 #define BLOCK_SIZE 8192
+#endif
 
 struct arena_block {
     struct arena_block *next;
@@ -37,16 +48,17 @@ void *arena_alloc(struct arena *a, size_t n)
     size_t need = (n + align - 1) / align * align;
     if (need < n || need > SIZE_MAX / 2)
         return NULL;
+    size_t taken = BLOCK_SIZE > 0 ? need : n;
     struct arena_block *b = a->blocks;
     if (!b || need > b->size - b->used) {
-        b = block_new(need);
+        b = block_new(taken);
         if (!b)
             return NULL;
         b->next = a->blocks;
         a->blocks = b;
     }
     void *p = (uint8_t *)b->data + b->used;
-    b->used += need;
+    b->used += taken;
     /* Rounding counts too, so that many small pieces stay within the limit; the last piece may reach it exactly. */
     a->used += need < a->limit - a->used ? need : a->limit - a->used;
     return p;
