@@ -3,7 +3,10 @@
  *
  * The web server (nginx, Apache) is trusted to say who calls; what the caller sent is not trusted: bodies are read to
  * their end with a limit and a deadline, whatever CONTENT_LENGTH says, URIs have a limit, and a handler sees no other
- * method than GET, HEAD and POST. SCRIPT_NAME, PATH_INFO and QUERY_STRING are not used, web servers differ in them:
+ * method than GET, HEAD and POST. nginx, and Apache as its template sets it up, have a body whole before they ask, so that
+ * a slow client keeps no worker; the deadline is for web servers that pass on what comes.
+ *
+ * SCRIPT_NAME, PATH_INFO and QUERY_STRING are not used, web servers differ in them:
  * handlers route by REQUEST_URI alone. Requests are refused here with 400, 405, 408, 413 or 414 and a line of text.
  *
  * Every answer carries Content-Length, X-Content-Type-Options: nosniff and Cache-Control: no-store.
