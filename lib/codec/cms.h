@@ -41,6 +41,9 @@ struct cms_signed {
  * PKCS#1 v1.5 nor ECDSA, or its hash is none of SHA-1, SHA-2 and MD5. MD5 verifies like the others where legacy algorithms are to
  * be had (lib/codec/legacy.h): .hash says so, and the caller judges. Everything is in the arena.
  *
+ * RSASSA-PSS (strongSwan's --rsa-padding pss) is refused: GetCACaps has no word by which a CA could say that it takes it (RFC 8894
+ * section 3.5.2), no client sends it unless told to, and one padding is one path to get right.
+ *
  * The signature is over the attributes in DER, sorted, in whatever order they were sent (RFC 5652 section 5.4); the digest over
  * the content's octets, without the headers of its pieces. Where that does not verify and lenient is set, what broken encoders do
  * is tried, and .lenient set when it was needed: a signature over the attributes in the order in which they were sent, in the
