@@ -3,6 +3,9 @@
  *
  * Renewal stands in every list: RenewalReq is served, and a profile that does not allow it says so by name; a client that misses the word may
  * believe that a certificate can never be followed by another. What a variant says of a client decides the rest (lib/policy/variant.h).
+ *
+ * Clients go by single words: strongSwan 5.9.8 reads them displaced by one, takes SHA-384 for SHA-256, and without it refuses to send what it is
+ * set to by itself. So the lists "apple" and "legacy" are not for it.
  */
 #ifndef CHANCERY_SCEP_CAPABILITIES_H
 #define CHANCERY_SCEP_CAPABILITIES_H
