@@ -49,10 +49,12 @@ finish() {
     exit $((tap_failed > 0))
 }
 
-# The running system: DIR/run/env of quickstart, named by CHANCERY_DIR.
+# The running system: DIR/run/env of quickstart, named by CHANCERY_DIR; CHANCERY_FRONT is a file that names the URLs of another web server in front of it.
 use_system() {
     # shellcheck disable=SC1090
     source "${CHANCERY_DIR:?the directory of a running quickstart}/run/env"
+    # shellcheck disable=SC1090
+    if [[ -n ${CHANCERY_FRONT:-} ]]; then source "$CHANCERY_FRONT"; fi
     # Debian's own psql is a script in Perl around this one, and takes five times as long.
     PATH=/usr/lib/postgresql/15/bin:$PATH
 }
