@@ -14,34 +14,6 @@ signer_workers=$(children signer)
 bad_http_table
 bad_http_raw
 
-# ---- messages cut and changed ----
-
-size=$(stat -c %s "$w/f/good.der")
-wrong=
-for ((i = 1; i < size; i += size / 48)); do
-    head -c $i "$w/f/good.der" > "$w/cut"
-    code=$(post "$url" "$w/cut" "$w/reply")
-    if [[ $code != 400 ]]; then wrong+="$i: $code; "; fi
-done
-is 'a message cut at 48 places: 400 each time' "$wrong" ''
-after 'cut messages'
-wrong=
-granted=0
-for ((i = 0; i < size; i += size / 150)); do
-    { head -c $i "$w/f/good.der"; head -c $((i + 1)) "$w/f/good.der" | tail -c 1 | tr '\000-\377' '\001-\377\000'; tail -c +$((i + 2)) "$w/f/good.der"; } > "$w/cut"
-    code=$(post "$url" "$w/cut" "$w/reply")
-    open_answer "$code" "$w/reply" "$w/base.key" "$w/ca.1.pem"
-    case $answer in
-    'http 400' | '2 1 -' | '2 2 -') ;;
-    '0 - -') granted=$((granted + 1)) ;;
-    *) wrong+="$i: $answer; " ;;
-    esac
-done
-is 'a message changed in one octet at 150 places: 400 or FAILURE without a word' "$wrong" ''
-# Not signed, and of no consequence: the version numbers, the digest algorithms' parameters, the signer's certificate beside its key.
-ok "  the certificate only where the octet says nothing ($granted times)" test $granted -lt 30
-after 'changed messages'
-
 # ---- messages wrong inside ----
 
 d2=inside-$tag

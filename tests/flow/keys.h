@@ -92,7 +92,7 @@ static EVP_PKEY *key_next(void)
 
 /* The primes between two programs: the number of those that the newest is paired with, then each in hexadecimal, a line each. An empty
  * file is a beginning. */
-static bool keys_read(FILE *f)
+static inline bool keys_read(FILE *f)
 {
     char line[KEYS_LINE];
     if (!fgets(line, sizeof line, f))
@@ -104,7 +104,7 @@ static bool keys_read(FILE *f)
     return ferror(f) == 0;
 }
 
-static bool keys_write(FILE *f)
+static inline bool keys_write(FILE *f)
 {
     rewind(f);
     fprintf(f, "%d\n", keys.first);
