@@ -52,7 +52,7 @@ enum fail_info {            /* RFC 8894 section 3.2.1.4.5 */
     X(OUT_OF_BOUNDS, "OutOfBounds", 500, FAIL_BAD_REQUEST, "The certificate would exceed what its CA may issue.") \
     X(AUDIT_BROKEN, "AuditBroken", 500, FAIL_BAD_REQUEST, "The audit log does not verify.") \
     X(SCHEMA, "WrongSchema", 503, FAIL_BAD_REQUEST, "The database's schema is not the one this program needs.") \
-    /* what is wrong with a SCEP message before its challenge opens: one answer for all of it */ \
+    /* what is wrong with a SCEP message before whoever sends it is known: one answer for all of it */ \
     X(BAD_MESSAGE, "BadMessage", 200, FAIL_BAD_MESSAGE_CHECK, "The SCEP message is not valid.") \
     X(BAD_MESSAGE_TYPE, "BadMessageType", 200, FAIL_BAD_REQUEST, "This SCEP message type is not served.") \
     X(CSR_DECODING_FAILED, "CertificateRequestDecodingFailed", 200, FAIL_BAD_MESSAGE_CHECK, "The certification request could not be read.") \
@@ -63,6 +63,7 @@ enum fail_info {            /* RFC 8894 section 3.2.1.4.5 */
     X(CHALLENGE_DECRYPTION, "ChallengeDecryptionError", 200, FAIL_BAD_MESSAGE_CHECK, "The challenge was not made here or was changed.") \
     X(CHALLENGE_DESERIALIZATION, "ChallengeDeserializationError", 200, FAIL_BAD_MESSAGE_CHECK, "The challenge's content has another form.") \
     X(PREDECESSOR_UNKNOWN, "PredecessorUnknown", 200, FAIL_BAD_MESSAGE_CHECK, "The message is signed by a certificate that this CA did not issue.") \
+    X(ISSUER_UNKNOWN, "IssuerUnknown", 200, FAIL_BAD_MESSAGE_CHECK, "The certificate asked about is of another CA.") \
     /* after the challenge opened or the predecessor was found: named to the client */ \
     X(BAD_ALG, "AlgorithmNotAllowed", 200, FAIL_BAD_ALG, "The message uses an algorithm that is not allowed.") \
     X(CHALLENGE_TIMESTAMP, "ChallengeInvalidTimestamp", 200, FAIL_BAD_REQUEST, "The challenge's times cannot be.") \
@@ -100,7 +101,6 @@ enum fail_info {            /* RFC 8894 section 3.2.1.4.5 */
     X(REQUEST_NOT_APPROVED, "RequestNotApproved", 200, FAIL_BAD_REQUEST, "The request is not approved.") \
     X(REQUEST_CHANGED, "ApprovedContentChanged", 200, FAIL_BAD_REQUEST, "What would be issued is no longer what was approved.") \
     X(CERT_UNKNOWN, "CertificateUnknown", 200, FAIL_BAD_CERT_ID, "There is no such certificate of this requester.") \
-    X(ISSUER_UNKNOWN, "IssuerUnknown", 200, FAIL_BAD_CERT_ID, "The certificate asked about is of another CA.") \
     X(CRL_NONE, "CrlNotBuilt", 503, FAIL_BAD_REQUEST, "The CA's first CRL is not built yet.") \
     X(CRL_TOO_LARGE, "CrlTooLarge", 200, FAIL_BAD_REQUEST, "The CRL is too large for a SCEP message; fetch it from its distribution point.")
 

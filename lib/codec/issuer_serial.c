@@ -39,14 +39,3 @@ enum result issuer_serial_decode(struct bytes der, struct issuer_serial *out)
     *out = both;
     return R_OK;
 }
-
-enum result issuer_subject_decode(struct bytes der, struct bytes *issuer, struct bytes *subject)
-{
-    struct bytes in, first, second;
-
-    if (sequence_open(der, &in) != R_OK || name_take(&in, &first) != R_OK || name_take(&in, &second) != R_OK || in.n > 0)
-        return R_BAD_MESSAGE;
-    *issuer = first;
-    *subject = second;
-    return R_OK;
-}

@@ -1,7 +1,7 @@
 /*
- * issuer_serial: the contents by which a SCEP client names a certificate or a request (RFC 8894 sections 3.3.3 and 3.3.4).
+ * issuer_serial: the content by which a SCEP client names a certificate (RFC 8894 section 3.3.4).
  *
- * DER to the last byte. The names are not decoded here, only delimited: they are for name_der_match, which reads what it
+ * DER to the last byte. The name is not decoded here, only delimited: it is for name_der_match, which reads what it
  * compares. Which certificate is meant, and whether the client may have it, is decided elsewhere.
  */
 #ifndef CHANCERY_CODEC_ISSUER_SERIAL_H
@@ -17,7 +17,5 @@ struct issuer_serial {
 /* IssuerAndSerialNumber (RFC 5652 section 10.2.4), what GetCert and GetCRL carry. The slices point into der. R_BAD_MESSAGE where
  * it is anything else: a negative serial among it, for no CA of ours has one. */
 enum result issuer_serial_decode(struct bytes der, struct issuer_serial *out);
-/* IssuerAndSubject ::= SEQUENCE { issuer Name, subject Name }, what CertPoll carries; both as whole DER. The same manners. */
-enum result issuer_subject_decode(struct bytes der, struct bytes *issuer, struct bytes *subject);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * CertPoll, GetCert, GetCRL: what became of a request, a certificate again, a CRL (RFC 8894 sections 3.3.3 to 3.3.5).
  *
- * A poll finds its request by transaction and key; the names in it are not compared, since clients put wrong ones there (interop Q62). GetCert gives a
+ * A poll finds its request by transaction and key; the names in it are not looked at, since clients put wrong ones there (interop Q62). GetCert gives a
  * certificate to its holder alone. GetCRL gives the CRL to anybody, since it is public; one beyond LIMIT_SCEP_CRL is named by its address.
  */
 #include "lib/base/limits.h"
@@ -13,10 +13,7 @@
 static enum result poll_ask(struct story *s)
 {
     const struct signer_poll q = {.origin = story_origin(s), .spki = s->message.signed_data.signer_key.spki};
-    struct bytes issuer, subject;
 
-    if (issuer_subject_decode(s->content, &issuer, &subject) != R_OK)
-        return story_refuse(s, R_BAD_MESSAGE, "the content is no IssuerAndSubject");
     return q.spki.n > LIMIT_SPKI ? story_refuse(s, R_REQUEST_UNKNOWN, "a key that is larger than any that is served") :
         story_call(s, SIGNER_POLL, &q);
 }

@@ -12,13 +12,6 @@
 
 #define FRAME_SIZE 512               /* bytes around the certificates in the degenerate SignedData */
 
-/* The kinds of message that are served; what is not here is refused first. */
-static const struct { enum message_type type; story_step *const *steps; } kinds[] = {
-    {MESSAGE_PKCS_REQ, enrol_steps}, {MESSAGE_RENEWAL_REQ, enrol_steps}, {MESSAGE_CERT_POLL, poll_steps},
-    {MESSAGE_GET_CERT, get_cert_steps}, {MESSAGE_GET_CRL, get_crl_steps},
-};
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
 enum result story_refuse(struct story *s, enum result r, const char *detail)
 {
     s->detail = detail;
@@ -103,7 +96,16 @@ static enum result story_open(struct story *s)
     return r == R_OK ? r : story_refuse(s, r, "the envelope does not open");
 }
 
-static story_step *const common_steps[] = {story_verify, story_algorithms, story_generation, story_open, NULL};
+static story_step *const open_steps[] = {story_verify, story_algorithms, story_generation, story_open, NULL};
+/* Of a poll nothing in the envelope counts, so it stays shut (pki_operation.h). */
+static story_step *const shut_steps[] = {story_verify, story_algorithms, story_generation, NULL};
+
+/* The kinds of message that are served; what is not here is refused first. */
+static const struct { enum message_type type; story_step *const *before, *const *steps; } kinds[] = {
+    {MESSAGE_PKCS_REQ, open_steps, enrol_steps}, {MESSAGE_RENEWAL_REQ, open_steps, enrol_steps}, {MESSAGE_CERT_POLL, shut_steps, poll_steps},
+    {MESSAGE_GET_CERT, open_steps, get_cert_steps}, {MESSAGE_GET_CRL, open_steps, get_crl_steps},
+};
+#define KINDS (sizeof kinds / sizeof kinds[0])
 
 static enum result story_run(struct story *s, story_step *const *steps)
 {
@@ -118,7 +120,7 @@ static enum result story_tell(struct story *s)
 {
     for (size_t i = 0; i < KINDS; i++)
         if (kinds[i].type == s->message.type) {
-            enum result r = story_run(s, common_steps);
+            enum result r = story_run(s, kinds[i].before);
             return r == R_OK ? story_run(s, kinds[i].steps) : r;
         }
     return story_refuse(s, R_BAD_MESSAGE_TYPE, message_type_name(s->message.type));

@@ -1,7 +1,7 @@
 /*
  * pki_operation: the story of a PKIOperation (RFC 8894 section 4.3), from the bytes of a message to the bytes of the answer.
  *
- * decode → which kind → verify → algorithms → open the envelope → the steps of its kind → encode. The kinds: PKCSReq and RenewalReq (enrol.c),
+ * decode → which kind → verify → algorithms → open the envelope (of a poll: not) → the steps of its kind → encode. The kinds: PKCSReq and RenewalReq (enrol.c),
  * CertPoll, GetCert and GetCRL (look_up.c). Every other one, the drafts' UpdateReq (18) among them, gets a signed FAILURE badRequest before anything
  * else happens: what is parsed and not served must never be signed. Nothing here decides about a certificate: the signer does.
  *
@@ -11,6 +11,11 @@
  * One RA generation is tried, chosen by issuer and serial number or by key identifier, else the newest: a message costs one private operation. Until
  * whoever asks is known every failure is badMessageCheck without a text, and none comes back before PKI_HOLD_MS, so that neither words nor time tell a
  * stranger which check it was.
+ *
+ * What stands in an envelope is encrypted by CBC alone, so that anybody can send somebody else's again with blocks of it changed: an answer that tells
+ * whether what comes out is well formed reads it byte for byte, the challenge among it. So nothing is answered by another failInfo than
+ * badMessageCheck before the content was shown to be what only who knows it could have written: a request's own signature, or the CA's whole name. A poll
+ * holds nothing of that kind; transaction and key say which it is, and its envelope stays shut.
  */
 #ifndef CHANCERY_SERVICE_PKI_OPERATION_H
 #define CHANCERY_SERVICE_PKI_OPERATION_H

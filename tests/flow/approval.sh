@@ -59,7 +59,9 @@ is 'a poll with another key' "$answer" '2 4 RequestUnknown'
 poll "$d" transaction="tx-other-$tag"
 is 'a poll with another transaction' "$answer" '2 4 RequestUnknown'
 poll "$d" content="$w/long_names.der"
-is 'a poll with an octet behind the names' "$answer" '2 1 -'
+is 'a poll with an octet behind the names: what is in its envelope tells nothing' "$answer" '3 - -'
+poll "$d" to="$w/ca.2.pem"
+is '  nor that it does not open' "$answer" '3 - -'
 poll "$d" break=signature
 is 'a poll with a wrong signature' "$answer" '2 1 -'
 say "$url" key=stranger cn="$d" challenge="$c" transaction="tx-$d"

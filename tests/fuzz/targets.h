@@ -11,7 +11,7 @@
     X(csv, 8192, "", "a file to import") \
     X(envelope, 16384, "der", "a message's inner layer, opened with a key") \
     X(frame, 32768, "", "a frame on the signer's socket") \
-    X(issuer_serial, 16384, "der", "what GetCert, GetCRL and CertPoll carry") \
+    X(issuer_serial, 16384, "der", "what GetCert and GetCRL carry") \
     X(message, 32768, "der", "a SCEP message's outer layer and its signature") \
     X(name, 8200, "der", "a distinguished name") \
     X(sans, 16384, "der", "subject alternative names") \

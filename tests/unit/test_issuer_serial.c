@@ -1,4 +1,4 @@
-/* IssuerAndSerialNumber and IssuerAndSubject, from the bytes of strangers. */
+/* IssuerAndSerialNumber, from the bytes of strangers. */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
@@ -11,7 +11,6 @@
 #define COUNT(table) (sizeof table / sizeof table[0])
 
 #define NAME "300d310b3009060355040313024341"           /* CN=CA */
-#define OTHER "300c310a30080603550403130141"            /* CN=A */
 
 /* Alone on the heap, so that a sanitizer sees reading behind the end. */
 static struct bytes unhex(const char *hex)
@@ -73,51 +72,19 @@ Test(issuer_serial, rows)
     }
 }
 
-Test(issuer_serial, issuer_and_subject)
-{
-    static const struct { const char *hex, *issuer, *subject, *why; } cases[] = {
-        {"301d" NAME OTHER, NAME, OTHER, "two names"},
-        {"3011" NAME "3000", NAME, "3000", "an empty subject"},
-        {"300f" NAME, NULL, NULL, "one name"},
-        {"301f" NAME OTHER "0500", NULL, NULL, "a third element"},
-        {"301d" NAME OTHER "00", NULL, NULL, "a byte after the end"},
-        {"3012" NAME "020105", NULL, NULL, "a serial"},
-        {"3080" NAME OTHER "0000", NULL, NULL, "BER"},
-        {"", NULL, NULL, "nothing"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct bytes der = unhex(cases[i].hex), issuer = BYTES_NONE, subject = BYTES_NONE;
-        enum result wanted = cases[i].issuer != NULL ? R_OK : R_BAD_MESSAGE;
-        cr_expect_eq(issuer_subject_decode(der, &issuer, &subject), wanted, "%s", cases[i].why);
-        if (wanted == R_OK) {
-            expect_hex(issuer, cases[i].issuer, cases[i].why);
-            expect_hex(subject, cases[i].subject, cases[i].why);
-        } else {
-            cr_expect(issuer.p == NULL && subject.p == NULL, "%s: nothing is given", cases[i].why);
-        }
-        free((void *)der.p);
-    }
-}
-
 Test(issuer_serial, cut_anywhere)
 {
-    struct bytes whole = unhex("3012" NAME "020105"), names = unhex("301d" NAME OTHER);
+    struct bytes whole = unhex("3012" NAME "020105");
 
-    for (size_t n = 0; n < names.n; n++) {
+    for (size_t n = 0; n < whole.n; n++) {
         struct issuer_serial out;
-        struct bytes issuer, subject;
         uint8_t *piece = malloc(n + (n == 0));
         cr_assert_not_null(piece);
-        if (n < whole.n) {
-            memcpy(piece, whole.p, n);
-            cr_expect_eq(issuer_serial_decode(BYTES(piece, n), &out), R_BAD_MESSAGE, "cut at %zu", n);
-        }
-        memcpy(piece, names.p, n);
-        cr_expect_eq(issuer_subject_decode(BYTES(piece, n), &issuer, &subject), R_BAD_MESSAGE, "cut at %zu", n);
+        memcpy(piece, whole.p, n);
+        cr_expect_eq(issuer_serial_decode(BYTES(piece, n), &out), R_BAD_MESSAGE, "cut at %zu", n);
         free(piece);
     }
     free((void *)whole.p);
-    free((void *)names.p);
 }
 
 Test(issuer_serial, a_name_has_a_limit)
