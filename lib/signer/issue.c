@@ -158,7 +158,7 @@ static enum result issue_finish(struct issue *e, struct signer_certificate *out)
     return r;
 }
 
-/* Is about to be refused: what was spent with this key gets its certificate again, whatever has become of the grant, the device or the CA
+/* Is about to be refused, or to wait: what was spent with this key gets its certificate again, whatever has become of the grant, the device or the CA
  * since; with another key, that is the reason to name. Otherwise the refusal stays as it was. */
 static enum result issue_repeat(struct issue *e, enum result refusal, struct verdict *v, struct signer_certificate *out)
 {
@@ -210,8 +210,26 @@ static enum result issue_continue(struct issue *e, const struct request *q, stru
         return refuse(e, v, R_REQUEST_EXPIRED, "request", "expired", arena_printf(e->call->arena, "approved within %d days", LIMIT_REQUEST_DAYS));
     if (q->state == REQUEST_APPROVED)
         return issue_approved(e, q, v, out);
-    out->pending = true;
-    return R_OK;
+    /* What cannot be issued any more is not worth waiting for. */
+    enum result r = check_target(e, v);
+    out->pending = r == R_OK;
+    return r;
+}
+
+/* Records a request, unless its authorization led to a certificate already: nobody should be asked to approve what cannot be issued. */
+static enum result issue_ask(struct issue *e, struct verdict *v, struct signer_certificate *out)
+{
+    struct request q;
+    enum result r = issue_repeat(e, R_OK, v, out);
+    if (r != R_OK || out->repeated)
+        return r;
+    r = issue_wait(e);
+    out->pending = r == R_OK;
+    if (r != R_EXISTS)
+        return r;
+    /* Asked for twice at once: it may be somebody else's with another key. */
+    r = request_of(e->call->worker->db, &e->grant, e->call->arena, &q);
+    return r == R_OK ? issue_continue(e, &q, v, out) : r;
 }
 
 /* The first message of a grant: judged, and issued or kept for approval. */
@@ -219,12 +237,9 @@ static enum result issue_begin(struct issue *e, struct verdict *v, struct signer
 {
     static issue_rule *const rules[] = {check_ca, check_times, check_target, check_grant, check_key, check_algorithms, issue_match, issue_prepare, NULL};
     enum result r = check(e, rules, v);
-    if (r == R_OK && e->facts.profile.manual) {
-        r = issue_wait(e);
-        out->pending = r == R_OK;
+    if (r != R_OK)
         return r;
-    }
-    return r == R_OK ? issue_finish(e, out) : r;
+    return e->facts.profile.manual ? issue_ask(e, v, out) : issue_finish(e, out);
 }
 
 static enum result issue_decide(struct issue *e, struct verdict *v, struct signer_certificate *out)

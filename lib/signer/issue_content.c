@@ -156,7 +156,7 @@ enum result issue_wait(struct issue *e)
         .content_sha256 = e->content_sha256, .subject = name_text(&e->made.subject_name, a), .sans = sans, .san_count = e->sans.count,
         .profile = &e->facts.profile, .key_size = e->key.size};
     enum result r = c.subject == NULL ? R_NO_MEMORY : request_add(e->call->worker->db, &e->grant, &c);
-    if (r != R_OK)
+    if (r != R_OK && r != R_EXISTS)
         worker_detail_db(e->call);
     return r;
 }

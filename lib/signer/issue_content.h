@@ -10,7 +10,7 @@
 enum result issue_match(struct issue *e, struct verdict *v);
 /* The content (subject, names, usages, validity) and its digest; then the TBSCertificate, judged against the CA's bounds. */
 enum result issue_prepare(struct issue *e, struct verdict *v);
-/* Records the prepared content as a request that waits for approval. */
+/* Records the prepared content as a request that waits for approval. R_EXISTS: there is one already. */
 enum result issue_wait(struct issue *e);
 /* The names to search by: common names and SANs of the certificate. */
 enum result issue_names(const struct certificate *made, struct arena *a, struct issuing_record *rec);

@@ -4,7 +4,7 @@
 
 #include "lib/base/limits.h"
 
-static const struct db_statement of_grant = {"signer_request_of", "SELECT * FROM chancery.signer_request_of($1, $2, $3, $4)"};
+static const struct db_statement of_grant = {"signer_request_of", "SELECT * FROM chancery.signer_request_of($1, $2, $3, $4, $5)"};
 static const struct db_statement of_transaction = {"signer_request_find", "SELECT * FROM chancery.signer_request_find($1::uuid, $2, $3)"};
 static const struct db_statement add = {"signer_request_add",
     "SELECT chancery.signer_request_add($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"};
@@ -21,11 +21,12 @@ static enum request_state state_of(const char *name)
 
 enum result request_of(struct db *db, const struct issuing_grant *g, struct arena *a, struct request *out)
 {
-    enum { ID, STATE, SPKI_SHA256, REVISION, CONTENT, EXPIRED, CERTIFICATE, VALID };
-    const struct db_param p[] = {DB_P_INT4(g->tenant), DB_P_TEXT(issuing_kind_name(g->kind)), DB_P_INT8((int64_t)g->id), DB_P_TIME(g->expires)};
+    enum { ID, STATE, SPKI_SHA256, CONTENT, EXPIRED, CERTIFICATE, VALID };
+    const struct db_param p[] = {DB_P_INT4(g->tenant), DB_P_TEXT(issuing_kind_name(g->kind)), DB_P_INT8((int64_t)g->id), DB_P_TIME(g->expires),
+        DB_P_INT8((int64_t)g->profile_revision)};
     struct db_rows *rows = NULL;
     struct request q = {.state = REQUEST_NONE};
-    enum result r = db_exec(db, &of_grant, p, 4, LIMIT_DB_MS, &rows);
+    enum result r = db_exec(db, &of_grant, p, 5, LIMIT_DB_MS, &rows);
     if (r != R_OK)
         return r;
     if (db_count(rows) > 0) {
@@ -75,5 +76,10 @@ enum result request_add(struct db *db, const struct issuing_grant *g, const stru
         DB_P_INT8((int64_t)g->profile_revision), DB_P_TEXT(c->transaction), DB_P_BYTES(c->spki), DB_P_BYTES(BYTES(c->spki_sha256, 32)), DB_P_TEXT(c->subject),
         DB_P_TEXTS(c->sans, c->san_count), DB_P_INT4(f->key_usage), DB_P_TEXTS(f->ekus.items, f->ekus.count), DB_P_INT4(f->validity),
         DB_P_TEXT(validity_unit_name(f->validity_unit)), DB_P_INT4(c->key_size), DB_P_BYTES(BYTES(c->content_sha256, 32)), DB_P_INT4(LIMIT_REQUEST_DAYS)};
-    return db_exec(db, &add, p, 20, LIMIT_DB_MS, NULL);
+    struct db_rows *rows = NULL;
+    enum result r = db_exec(db, &add, p, 20, LIMIT_DB_MS, &rows);
+    if (r == R_OK && (db_count(rows) != 1 || db_null(rows, 0, 0)))
+        r = R_EXISTS;
+    db_rows_free(rows);
+    return r;
 }

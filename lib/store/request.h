@@ -16,7 +16,7 @@ struct request {
     struct bytes certificate;        /* where it was issued */
     bool valid;                      /* the certificate: not expired, not revoked */
 };
-/* The request that this grant led to. */
+/* The request that this grant led to under its revision of the profile. */
 enum result request_of(struct db *db, const struct issuing_grant *g, struct arena *a, struct request *out);
 
 /* The newest request of that CA, transaction and key: the grant that it is of, for the CA version in production now, and its key. R_NOT_FOUND. */
@@ -34,7 +34,7 @@ struct request_content {
     const struct profile *profile;   /* key usage, EKUs, validity */
     uint32_t key_size;
 };
-/* Where this grant led to a request already (asked for twice at once), nothing is recorded. */
+/* R_EXISTS: this grant led to a request already (asked for twice at once); nothing is recorded. */
 enum result request_add(struct db *db, const struct issuing_grant *g, const struct request_content *c);
 
 #endif

@@ -28,6 +28,7 @@ poll() {
 }
 request_of() { owner_sql -c "select q.request_id from chancery.request q join chancery.device d using (device_id) where d.name = '$1' order by 1 desc limit 1"; }
 request_field() { chancery request show "$1" | sed -n "s/^$2  *//p"; }
+decided() { owner_sql -c "select decided_at from chancery.request where request_id = $(request_of "$1")"; }
 leaves() { owner_sql -c "select count(*) from chancery.certificate x join chancery.device d using (device_id) where d.name = '$1'"; }
 
 # ---- until somebody decides ----
@@ -116,9 +117,11 @@ refused '  it is not approved then' chancery request approve "$(request_of "$d")
 d=back-$tag
 ask "$d"
 ok 'approved' chancery request approve "$(request_of "$d")"
+approved=$(decided "$d")
 ok '  and taken back before the device came' chancery request reject "$(request_of "$d")"
 poll "$d"
 is '  nothing is issued' "$answer $(leaves "$d")" '2 2 RequestRejected 0'
+ok '  the last decision is the one that counts' test "$(decided "$d")" != "$approved"
 d=late-$tag
 ask "$d"
 owner_sql -c 'set session_replication_role = replica' -c "update chancery.request set expires_at = now() - interval '1 second' where request_id = $(request_of "$d")"
@@ -154,6 +157,14 @@ d=stale-$tag
 ask "$d"
 ok 'a request, then another revision of the profile' chancery profile update "$manual" --threshold 40
 refused '  it cannot be approved any more' chancery request approve "$(request_of "$d")"
+poll "$d"
+is '  and who polls for it is told so' "$answer" '2 2 ScepProfileNoLongerTargetedToTheClient'
+d=gone-$tag
+ask "$d"
+ok 'a request, then its device is retired' chancery device retire "$d"
+poll "$d"
+is '  who polls for it is told so' "$answer" '2 2 BadDeviceIdInChallenge'
+like '  it is among those that wait' "$(chancery request list --state pending)" "$manual +$d"
 
 # ---- a renewal waits as well, and is polled for by the certificate before ----
 
@@ -175,6 +186,38 @@ is '  of the new key' "$(openssl x509 -in "$w/out.pem" -noout -pubkey)" "$(opens
 new_key "third-$d"
 say "$url" type=17 key="third-$d" signkey="$d" cert="$w/$d.pem" cn="$d"
 is '  one successor and no more' "$answer" '2 2 PredecessorAlreadyRenewed'
+
+# ---- the profile changes between a renewal's request and its approval ----
+
+# renew DEVICE KEY WORD...
+renew() { say "$url" type=17 key="$2" signkey="$1" cert="$w/$1.pem" cn="$1" "${@:3}"; }
+d=between-$tag
+ok 'the profile approves by itself' chancery profile update "$manual" --approval automatic
+ask "$d"
+is 'a certificate' "$answer" '0 - -'
+cp "$w/out.pem" "$w/$d.pem"
+owner_sql -c 'set session_replication_role = replica' -c "update chancery.certificate set not_before = not_before - interval '60 days' where serial = '\\x$(serial_of "$w/$d.pem")'"
+ok 'the profile is manual again' chancery profile update "$manual" --approval manual
+new_key "one-$d"
+new_key "two-$d"
+new_key "three-$d"
+renew "$d" "one-$d" transaction="tx2-$d"
+is 'a renewal waits' "$answer" '3 - -'
+renew "$d" "two-$d"
+is '  another key does not' "$answer" '2 2 PredecessorAlreadyRenewed'
+ok 'another revision' chancery profile update "$manual" --threshold 39
+renew "$d" "two-$d"
+is '  under which it is asked for anew' "$answer" '3 - -'
+ok '  and approved' chancery request approve "$(request_of "$d")"
+ok 'another revision, which approves by itself' chancery profile update "$manual" --approval automatic
+renew "$d" "two-$d"
+is '  renewed without a request' "$answer" '0 - -'
+say "$url" key="$d" cert="$w/$d.pem" type=20 content="$w/names.der" transaction="tx2-$d"
+is '  what waited before is over' "$answer" '2 2 ScepProfileNoLongerTargetedToTheClient'
+ok 'manual once more' chancery profile update "$manual" --approval manual
+renew "$d" "three-$d"
+is '  what is renewed already does not wait for approval' "$answer" '2 2 PredecessorAlreadyRenewed'
+is '  two certificates in all' "$(leaves "$d")" 2
 
 # ---- a request is judged when it comes ----
 
