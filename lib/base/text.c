@@ -52,6 +52,17 @@ static bool is_nul(uint32_t code)
     return code == 0;
 }
 
+size_t text_cut(const char *s, size_t most)
+{
+    size_t n = strnlen(s, most + 1);
+    if (n <= most)
+        return n;
+    /* Not before the byte that begins a character. */
+    for (n = most; n > 0 && ((uint8_t)s[n] & 0xc0) == 0x80; n--)
+        continue;
+    return n;
+}
+
 bool text_is_utf8(const void *p, size_t n)
 {
     return text_check(p, n, is_nul);

@@ -19,6 +19,8 @@ bool text_is_utf8(const void *p, size_t n);
 /* The same, and no control characters. */
 bool text_is_printable(const void *p, size_t n);
 size_t text_length(const char *s);                 /* code points of valid UTF-8 */
+/* How many of the first most bytes of a string make whole characters: where to cut it. All of it where it is shorter. */
+size_t text_cut(const char *s, size_t most);
 bool text_is_oid(const char *s);                   /* dotted OID, two arcs at least, within LIMIT_OID, RFC-legal first arcs */
 bool text_equal_nocase(const char *a, const char *b);   /* ASCII only */
 /* A whole decimal number within [min, max]; nothing before or after it. */

@@ -5,12 +5,17 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/codec/pkey.h"
 
+#define DETAIL_VALUE 400             /* bytes of each of the two values */
+
+/* What is cut inside a character is no text: neither the database nor who asked would take it. */
 void worker_detail(struct worker_call *c, const struct verdict *v)
 {
-    const char *text = arena_printf(c->arena, "%s: found %.400s, wanted %.400s", v->field ? v->field : "request", v->found ? v->found : "none",
-                                    v->wanted ? v->wanted : "another");
+    const char *found = v->found ? v->found : "none", *wanted = v->wanted ? v->wanted : "another";
+    const char *text = arena_printf(c->arena, "%s: found %.*s, wanted %.*s", v->field ? v->field : "request", (int)text_cut(found, DETAIL_VALUE),
+                                    found, (int)text_cut(wanted, DETAIL_VALUE), wanted);
     if (text != NULL)
         c->detail = text;
 }
@@ -18,7 +23,7 @@ void worker_detail(struct worker_call *c, const struct verdict *v)
 void worker_detail_db(struct worker_call *c)
 {
     const char *d = db_detail(c->worker->db);
-    size_t n = strnlen(d, LIMIT_DETAIL);
+    size_t n = text_cut(d, LIMIT_DETAIL - 1);
     const char *text = n > 0 ? arena_text(c->arena, d, n) : NULL;
     if (text != NULL)
         c->detail = text;

@@ -110,6 +110,14 @@ while IFS='|' read -r -u 3 why changes says; do
     like "refused: $why" "$said" "^1 chancery: .*$says"
     unset changed files option
 done 3< "$flow_dir/byoca_refused"
+# What is told of a certificate is cut, and never inside a character: three lengths, two of which would be.
+many=$(printf '\342\202\254%.0s' {1..60})
+for x in x xx xxx; do
+    n=$((n + 1))
+    openssl req -x509 -config /dev/null -key "$w/root.key" -utf8 -subj "/CN=$x/OU=$many/OU=$many/OU=$many" -days 9 -out "$w/many.pem" 2> "$w/many.err"
+    upload "$b" "$w/many.pem" "$w/root.pem"
+    like "refused: a subject of many characters and $x" "$said" '^1 chancery: .*public_key: .*"CN=x*,OU=.*, wanted the key'
+done
 is 'nothing of that changed anything' "$(state)" "$before"
 is 'each of them is in the audit log' "$(uploads '<>')" "$n"
 head -c 460000 /dev/zero > "$w/large"

@@ -143,3 +143,22 @@ Test(text, comparison)
         cr_expect_eq(text_equal_name(cases[i].b, cases[i].a), cases[i].name, "%s (turned round)", cases[i].why);
     }
 }
+
+Test(text, cut)
+{
+    static const struct { const char *text; size_t most, n; const char *why; } cases[] = {
+        {"", 0, 0, "nothing"},
+        {"abc", 3, 3, "as long as may be"},
+        {"abc", 9, 3, "shorter"},
+        {"abc", 2, 2, "longer"},
+        {"abc", 0, 0, "to nothing"},
+        {"a\xE2\x82\xAC", 4, 4, "three bytes, whole"},
+        {"a\xE2\x82\xAC", 3, 1, "without the third"},
+        {"a\xE2\x82\xAC", 2, 1, "without the second"},
+        {"a\xE2\x82\xAC", 1, 1, "before the first"},
+        {"\xF0\x9F\x94\x91z", 4, 4, "four bytes, whole"},
+        {"\xF0\x9F\x94\x91z", 3, 0, "without the fourth"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        cr_expect_eq(text_cut(cases[i].text, cases[i].most), cases[i].n, "%s", cases[i].why);
+}
