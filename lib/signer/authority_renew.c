@@ -16,6 +16,7 @@ struct renewal {
     const struct signer_ca_renew *q;
     struct authority_version_row row;
     struct ca_request request;
+    struct bytes root;               /* certificate of the root that signed the version in production */
 };
 
 static enum result refuse(struct renewal *x, struct verdict *v, enum result r, const char *field, const char *found, const char *wanted)
@@ -78,10 +79,13 @@ static enum result renewal_properties(struct renewal *x)
         return R_INTERNAL;
     if (making_is_byoca(m))
         return making_subject(m);
+    if (ca->chain_count < 2)
+        return R_INTERNAL;
+    x->root = arena_bytes(a, ca->chain[1].der);
     m->subject = arena_bytes(a, ca->chain[0].subject);
     x->request.ekus.count = ca->chain[0].ekus.count;
     x->request.ekus.items = arena_array(a, x->request.ekus.count, sizeof *x->request.ekus.items);
-    if (m->subject.p == NULL || x->request.ekus.items == NULL)
+    if (x->root.p == NULL || m->subject.p == NULL || x->request.ekus.items == NULL)
         return R_NO_MEMORY;
     for (uint32_t i = 0; i < x->request.ekus.count; i++)
         if ((x->request.ekus.items[i] = arena_text(a, ca->chain[0].ekus.items[i], strlen(ca->chain[0].ekus.items[i]))) == NULL)
@@ -98,6 +102,10 @@ static enum result renewal_parent(struct renewal *x, struct verdict *v)
     enum result r = authority_context(m->call->worker->db, m->tenant, m->parent_name, m->call->arena, &m->context);
     if (r == R_OK)
         r = making_find_parent(m, v);
+    /* Which root a CA is below is a column; what was sealed says which it has to be. */
+    if (r == R_OK && !bytes_equal(m->parent->chain[0].der, x->root))
+        return refuse(x, v, R_STATE, "parent", arena_printf(m->call->arena, "%s, which did not sign the version in production", m->parent_name),
+                      "the root that signed it");
     if (r == R_OK && ca_validity(m->context.now, x->request.years, &m->parent->chain[0], &m->not_after, &m->clamped) != R_OK)
         r = refuse(x, v, R_STATE, "parent", "ends within a day", "a root CA with time left");
     return r;

@@ -41,6 +41,13 @@ slow=$(challenge "$profile" "$later")
 refused 'no renewal before half of its life has passed' chancery ca renew "$ca"
 refused 'a root is not renewed' chancery ca renew "$ca Root" --early
 refused 'nothing is staged to be activated' chancery ca activate "$ca"
+parent() {
+    owner_sql -c 'set session_replication_role = replica' -c "update chancery.ca set parent_ca_id = (select ca_id from chancery.ca where name = '$1' and deleted_at is null)
+        where uuid = '$id'"
+}
+parent 'Chancery Demo Root CA'
+refused 'not by a root that did not sign it before, whatever the database says' chancery ca renew "$ca" --early
+parent "$ca Root"
 is 'renewed early' "$(chancery ca renew "$ca" --early 2> /dev/null)" 2
 refused '  once' chancery ca renew "$ca" --early
 like '  the versions' "$(chancery ca versions "$ca" | tail -n +2 | tr -s ' \n' ' ')" '^2 Staged .*/v2 1 Active '
