@@ -79,7 +79,19 @@ ok '  not of the staged version itself' answers '/v2?operation=GetNextCACert' 40
 
 # ---- in production ----
 
+# New RA certificates hold the version's lock and then refer to its row: an activation meanwhile waits for them.
+ra_locks() {
+    owner_sql -c begin -c "select pg_advisory_xact_lock_shared(20001, v.ca_version_id) from chancery.ca_version v join chancery.ca c using (ca_id)
+        where c.uuid = '$id' and v.number = 1" -c 'select pg_sleep(3)' -c "select from chancery.ca_version v join chancery.ca c using (ca_id)
+        where c.uuid = '$id' and v.number = 1 for key share of v" -c commit > "$w/ra.said" 2>&1
+}
+ra_locks &
+ra_job=$!
+locked() { [[ $(owner_sql -c "select count(*) from pg_locks where locktype = 'advisory' and classid = 20001 and mode = 'ShareLock' and granted") -gt 0 ]]; }
+ok 'RA certificates are being made' wait_for 5 locked
 is 'activated' "$(chancery ca activate "$ca")" 2
+wait "$ra_job"
+is '  and the RA certificates are none the worse' $? 0
 like '  the first one is retired' "$(chancery ca versions "$ca" | tail -n +2 | tr -s ' \n' ' ')" '^2 Active .* 1 Retired '
 is '  audited' "$(owner_sql -c "select count(*) from chancery.audit where object_id = '$id' and details ? 'activated'")" 1
 ok '  the address of the staged version ends' wait_for 40 answers '/v2?operation=GetCACert' 404
@@ -125,4 +137,12 @@ upload "$b" "$w/vmade2.pem" "$w/vroot.pem"
 is '  uploaded: staged' "$(chancery ca versions "$b" | awk '$1 == 2 { print $2 }')" Staged
 is '  activated' "$(chancery ca activate "$b")" 2
 is '  in production' "$(shown "$b" status) $(shown "$b" version)" 'Active 2'
+chancery ca renew "$b" --early > /dev/null 2>&1
+chancery ca csr "$b" > "$w/v3.req"
+ok 'a third version is signed' ext_sign vroot "$w/v3.req" vmade3
+chancery ca pause "$b"
+ok '  but the CA is revoked meanwhile' chancery ca revoke "$b"
+upload "$b" "$w/vmade3.pem" "$w/vroot.pem"
+like '  it is not taken' "$said" '^1 .*found Revoked'
+is '  and waits for ever' "$(chancery ca versions "$b" | awk '$1 == 3 { print $2, $3 }')" 'Signing required'
 finish
