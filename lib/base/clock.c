@@ -17,7 +17,8 @@ static int64_t clock_ms(clockid_t which)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t clock_wall(void) { return (int64_t)time(NULL); }
+/* Not time(): it lags behind by up to a tick of the kernel, and the two would differ at each turn of a second. */
+int64_t clock_wall(void) { return clock_ms(CLOCK_REALTIME) / 1000; }
 int64_t clock_wall_ms(void) { return clock_ms(CLOCK_REALTIME); }
 int64_t clock_monotonic_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
 
