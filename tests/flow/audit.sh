@@ -44,7 +44,7 @@ restore() {
 renew() { drop && on_server "create database $copy template ${copy}_base"; }
 dump=$(type -P pg_dump || echo /usr/lib/postgresql/15/bin/pg_dump)
 # What has nothing to do with the log stays behind.
-bulk=(certificate certificate_name authorization public_key device delivery group_member crl_piece)
+bulk=(certificate certificate_name authorization request public_key device delivery group_member crl_piece)
 ok 'the database is copied' "$dump" "$CHANCERY_PGCONN" "${bulk[@]/#/--exclude-table-data=chancery.}" --exclude-table-data='chancery.certificate*' \
     --exclude-table-data='chancery.authorization*' -f "$w/dump"
 ok '  and restored elsewhere' restore
