@@ -44,8 +44,9 @@ CREATE TABLE chancery.request (
     ca_version_id int,
     serial bytea CHECK (octet_length(serial) = 16),
     not_after timestamptz,
+    expired_before int NOT NULL,
     row_version int NOT NULL DEFAULT 1,
-    UNIQUE (source_kind, source_id, source_expires),
+    CONSTRAINT request_source UNIQUE (source_kind, source_id, source_expires, profile_revision_id, expired_before),
     CHECK ((state = 'issued') = (serial IS NOT NULL)),
     CHECK ((serial IS NULL) = (not_after IS NULL)),
     CHECK ((serial IS NULL) = (ca_version_id IS NULL)),
@@ -53,14 +54,16 @@ CREATE TABLE chancery.request (
     CHECK ((decided_at IS NULL) = (decided_by IS NULL))
 );
 COMMENT ON TABLE chancery.request IS 'Requests under profiles whose approval is manual. The row holds what would be issued; an approval is of that, and of the profile''s revision.';
+COMMENT ON COLUMN chancery.request.expired_before IS 'How many requests of this authorization and revision nobody decided in time: one lives at a time, and what nobody looked at stands in nobody''s way. That a certificate has one successor is the authorization''s to keep.';
 COMMENT ON COLUMN chancery.request.transaction IS 'The client''s transaction id in printable form: with the key it finds the request again, and authorises nothing.';
 COMMENT ON COLUMN chancery.request.content_sha256 IS 'Of all that is to be issued, as the signer computed it; what it computes when it issues has to be the same.';
 CREATE INDEX request_by_transaction ON chancery.request (ca_id, transaction);
 COMMENT ON INDEX chancery.request_by_transaction IS 'Serves: polling by transaction and key.';
 CREATE INDEX request_open ON chancery.request (tenant_id, request_id) WHERE state IN ('pending', 'approved');
 COMMENT ON INDEX chancery.request_open IS 'Serves: the list of what waits.';
+-- Whoever takes an approval back decided last: the row names that person and time, the audit log both.
 CREATE TRIGGER request_immutable BEFORE UPDATE OR DELETE ON chancery.request FOR EACH ROW
-    EXECUTE FUNCTION chancery.keep_immutable('state', 'row_version', '+decided_at', '+decided_by', '+ca_version_id', '+serial', '+not_after');
+    EXECUTE FUNCTION chancery.keep_immutable('state', 'row_version', 'decided_at', 'decided_by', '+ca_version_id', '+serial', '+not_after');
 ALTER TABLE chancery.request OWNER TO chancery_tables;
 REVOKE ALL ON chancery.request FROM PUBLIC;
 GRANT SELECT, INSERT, UPDATE ON chancery.request TO chancery_definer;
@@ -93,11 +96,14 @@ BEGIN
               AND CASE WHEN p_staged_version IS NULL THEN w.state IN ('active', 'paused', 'revoked')
                        ELSE w.state = 'staged' AND w.number = p_staged_version END
             ORDER BY w.number DESC LIMIT 1) v ON true
-        JOIN chancery.ra a ON a.ca_version_id = v.ca_version_id
+        JOIN chancery.ca_version o ON o.ca_id = c.ca_id AND o.tenant_id = route.tenant_id
+             AND (o.ca_version_id = v.ca_version_id OR p_staged_version IS NULL AND o.state = 'retired' AND o.not_after > now()
+                  AND EXISTS (SELECT FROM chancery.ra z WHERE z.ca_version_id = v.ca_version_id))
+        JOIN chancery.ra a ON a.ca_version_id = o.ca_version_id
         JOIN chancery.key s ON s.key_id = a.sign_key_id
         JOIN chancery.key e ON e.key_id = a.encrypt_key_id
         WHERE c.ca_id = route.ca_id AND c.tenant_id = route.tenant_id AND c.deleted_at IS NULL AND c.kind <> 'root'
-        ORDER BY a.generation DESC;
+        ORDER BY o.number DESC, a.generation DESC LIMIT 16;
 END $$;
 COMMENT ON FUNCTION chancery.scep_endpoint IS 'What answers at a SCEP URI: the CA''s certificates and its RA generations, newest first, keys still encrypted, and the number of the version that is staged to follow. No row: no such endpoint.';
 
@@ -182,12 +188,14 @@ DROP FUNCTION chancery.signer_enrol_write(int, bigint, timestamptz, bigint, bigi
                                           text[], text[], bytea, bytea, bytea, text);
 DROP FUNCTION chancery.signer_enrol_spent(int, bigint, timestamptz);
 CREATE FUNCTION chancery.signer_enrol_spent(p_tenant int, p_kind text, p_id bigint, p_expires timestamptz)
-RETURNS TABLE (spki_sha256 bytea, certificate bytea, valid boolean)
+RETURNS TABLE (spki_sha256 bytea, certificate bytea, valid boolean, issuer bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM set_config('chancery.tenant', p_tenant::text, true);
     RETURN QUERY
         SELECT t.spki_sha256, x.der, t.not_after > clock_timestamp() AND NOT EXISTS (
-                   SELECT FROM chancery.revocation w WHERE w.ca_version_id = t.ca_version_id AND w.serial = t.serial)
+                   SELECT FROM chancery.revocation w WHERE w.ca_version_id = t.ca_version_id AND w.serial = t.serial),
+               (SELECT v.certificate FROM chancery.ca_version v WHERE v.ca_version_id = t.ca_version_id AND v.tenant_id = p_tenant)
         FROM chancery.authorization t
         JOIN chancery.certificate x ON x.ca_version_id = t.ca_version_id AND x.serial = t.serial AND x.not_after = t.not_after AND x.tenant_id = p_tenant
         WHERE t.kind = p_kind AND t.id = p_id AND t.expires_at = p_expires AND t.tenant_id = p_tenant;
@@ -368,20 +376,24 @@ COMMENT ON FUNCTION chancery.signer_predecessor_find IS 'A leaf certificate of t
 
 -- ------------------------------------------------------------------------------------------------------ signer: requests, look-ups
 
-CREATE FUNCTION chancery.signer_request_of(p_tenant int, p_kind text, p_id bigint, p_expires timestamptz)
-RETURNS TABLE (request_id bigint, state text, spki_sha256 bytea, profile_revision_id bigint, content_sha256 bytea, expired boolean, certificate bytea, valid boolean)
+CREATE FUNCTION chancery.signer_request_of(p_tenant int, p_kind text, p_id bigint, p_expires timestamptz, p_revision bigint)
+RETURNS TABLE (request_id bigint, state text, spki_sha256 bytea, content_sha256 bytea, expired boolean, certificate bytea, valid boolean,
+               issuer bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
     RETURN QUERY
-        SELECT q.request_id, q.state, q.spki_sha256, q.profile_revision_id, q.content_sha256, q.expires_at <= clock_timestamp(), x.der,
+        SELECT q.request_id, q.state, q.spki_sha256, q.content_sha256, q.expires_at <= clock_timestamp(), x.der,
                q.not_after > clock_timestamp() AND NOT EXISTS (
-                   SELECT FROM chancery.revocation w WHERE w.ca_version_id = q.ca_version_id AND w.serial = q.serial)
+                   SELECT FROM chancery.revocation w WHERE w.ca_version_id = q.ca_version_id AND w.serial = q.serial),
+               (SELECT v.certificate FROM chancery.ca_version v WHERE v.ca_version_id = q.ca_version_id AND v.tenant_id = p_tenant)
         FROM chancery.request q
         LEFT JOIN chancery.certificate x ON x.ca_version_id = q.ca_version_id AND x.serial = q.serial AND x.not_after = q.not_after AND x.tenant_id = p_tenant
-        WHERE q.source_kind = p_kind AND q.source_id = p_id AND q.source_expires = p_expires AND q.tenant_id = p_tenant;
+        WHERE q.source_kind = p_kind AND q.source_id = p_id AND q.source_expires = p_expires AND q.profile_revision_id = p_revision
+          AND q.tenant_id = p_tenant
+        ORDER BY q.request_id DESC LIMIT 1;
 END $$;
-COMMENT ON FUNCTION chancery.signer_request_of IS 'The request that an authorization led to, and its certificate where there is one. No row: none yet.';
+COMMENT ON FUNCTION chancery.signer_request_of IS 'The newest request that an authorization led to under a revision of the profile, and its certificate and that one''s issuer where there is one. No row: none yet.';
 
 CREATE FUNCTION chancery.signer_request_find(p_ca uuid, p_transaction text, p_spki_sha256 bytea)
 RETURNS TABLE (tenant_id int, source_kind text, source_id bigint, source_expires timestamptz, device_id bigint, user_id bigint, profile_revision_id bigint,
@@ -418,9 +430,12 @@ DECLARE
 BEGIN
     PERFORM set_config('chancery.tenant', p_tenant::text, true);
     INSERT INTO chancery.request AS q (tenant_id, source_kind, source_id, source_expires, ca_id, device_id, user_id, profile_revision_id, transaction, spki, spki_sha256,
-                                       subject, sans, key_usage, eku_oids, validity, validity_unit, key_size, content_sha256, expires_at)
+                                       subject, sans, key_usage, eku_oids, validity, validity_unit, key_size, content_sha256, expires_at,
+                                       expired_before)
     SELECT p_tenant, p_kind, p_id, p_expires, v.ca_id, p_device, p_user, p_revision, p_transaction, p_spki, p_spki_sha256, p_subject, p_sans, p_key_usage, p_eku_oids,
-           p_validity, p_validity_unit, p_key_size, p_content_sha256, now() + make_interval(days => p_days)
+           p_validity, p_validity_unit, p_key_size, p_content_sha256, now() + make_interval(days => p_days),
+           (SELECT count(*) FROM chancery.request o WHERE o.source_kind = p_kind AND o.source_id = p_id AND o.source_expires = p_expires
+            AND o.profile_revision_id = p_revision AND o.tenant_id = p_tenant AND o.state IN ('pending', 'approved') AND o.expires_at <= now())
     FROM chancery.ca_version v WHERE v.ca_version_id = p_ca_version AND v.tenant_id = p_tenant
     ON CONFLICT DO NOTHING RETURNING q.request_id INTO id;
     IF id IS NOT NULL THEN
@@ -429,7 +444,7 @@ BEGIN
     END IF;
     RETURN id;
 END $$;
-COMMENT ON FUNCTION chancery.signer_request_add IS 'Records a request that waits for approval. NULL: this authorization has one already.';
+COMMENT ON FUNCTION chancery.signer_request_add IS 'Records a request that waits for approval. NULL: this authorization has one that lives.';
 
 CREATE FUNCTION chancery.signer_certificate_find(p_ca uuid, p_serial bytea, p_spki_sha256 bytea)
 RETURNS TABLE (certificate bytea)
@@ -650,15 +665,17 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     actor text := chancery.operator_begin(p_tenant, p_login);
+    open boolean := coalesce(p_state, '') IN ('pending', 'approved', 'expired');
 BEGIN
     RETURN QUERY
         SELECT q.request_id, chancery.operator_request_word(q.state, q.expires_at), p.name, d.name, q.subject, chancery.operator_time(q.created_at),
                chancery.operator_time(q.expires_at)
-        FROM chancery.request q
+        FROM (SELECT * FROM chancery.request o WHERE open AND o.tenant_id = p_tenant AND o.state IN ('pending', 'approved')
+              UNION ALL SELECT * FROM chancery.request o WHERE NOT open AND o.tenant_id = p_tenant) q
         JOIN chancery.profile_revision r ON r.profile_revision_id = q.profile_revision_id AND r.tenant_id = p_tenant
         JOIN chancery.profile p ON p.profile_id = r.profile_id AND p.tenant_id = p_tenant
         JOIN chancery.device d ON d.device_id = q.device_id AND d.tenant_id = p_tenant
-        WHERE q.tenant_id = p_tenant AND (p_state IS NULL OR chancery.operator_request_word(q.state, q.expires_at) = p_state)
+        WHERE (p_state IS NULL OR chancery.operator_request_word(q.state, q.expires_at) = p_state)
           AND (p_before IS NULL OR q.request_id < p_before)
         ORDER BY q.request_id DESC LIMIT nullif(p_limit, 0);
 END $$;
@@ -720,8 +737,8 @@ BEGIN
         WHERE r.profile_revision_id = q.profile_revision_id AND r.tenant_id = p_tenant AND r.revision = p.revision AND p.deleted_at IS NULL) THEN
         PERFORM chancery.refuse('WrongState', format('request %s: its profile has another revision by now, or is deleted; the device has to ask anew', p_request));
     END IF;
-    UPDATE chancery.request x SET state = CASE WHEN p_approve THEN 'approved' ELSE 'rejected' END, decided_at = coalesce(x.decided_at, now()),
-        decided_by = coalesce(x.decided_by, actor), row_version = x.row_version + 1
+    UPDATE chancery.request x SET state = CASE WHEN p_approve THEN 'approved' ELSE 'rejected' END, decided_at = now(), decided_by = actor,
+        row_version = x.row_version + 1
     WHERE x.request_id = p_request AND x.tenant_id = p_tenant;
     PERFORM chancery.audit_add(p_tenant, actor, CASE WHEN p_approve THEN 'Approve CertificateRequest' ELSE 'Reject CertificateRequest' END, p_request::text, q.subject,
         jsonb_build_object('from', q.state, 'content', encode(q.content_sha256, 'hex'), 'key', encode(q.spki_sha256, 'hex'), 'device', q.device_id,

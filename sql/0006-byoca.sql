@@ -92,17 +92,20 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM chancery.refuse('NotFound', format('CA version %s: found none, wanted that of a bring-your-own CA', p_ca_version));
     END IF;
-    SELECT * INTO v FROM chancery.ca_version w WHERE w.ca_version_id = p_ca_version AND w.tenant_id = p_tenant FOR UPDATE;
+    IF EXISTS (SELECT FROM chancery.ca_version w WHERE w.ca_id = c.ca_id AND w.tenant_id = p_tenant AND w.state = 'revoked') THEN
+        PERFORM chancery.refuse('WrongState', format('CA "%s": found Revoked, wanted a CA that goes on', c.name));
+    END IF;
+    SELECT * INTO v FROM chancery.ca_version w WHERE w.ca_version_id = p_ca_version AND w.tenant_id = p_tenant FOR NO KEY UPDATE;
     IF v.state <> 'signing_required' THEN
         PERFORM chancery.refuse('WrongState', format('CA "%s": found %s, wanted signing_required', c.name, v.state));
     END IF;
-    UPDATE chancery.ca_version w SET state = 'active', state_changed_at = now(), row_version = w.row_version + 1, certificate = p_certificate, chain = p_chain,
-        serial = p_serial, subject = p_subject, ski = p_ski, sha1 = p_sha1, sha256 = p_sha256, seal = p_seal, not_before = p_not_before,
-        not_after = p_not_after, issuer_aia = p_issuer_aia, subject_text = p_subject_text, issuer_text = p_issuer_text
+    UPDATE chancery.ca_version w SET state = CASE v.number WHEN 1 THEN 'active' ELSE 'staged' END, state_changed_at = now(), row_version = w.row_version + 1,
+        certificate = p_certificate, chain = p_chain, serial = p_serial, subject = p_subject, ski = p_ski, sha1 = p_sha1, sha256 = p_sha256, seal = p_seal,
+        not_before = p_not_before, not_after = p_not_after, issuer_aia = p_issuer_aia, subject_text = p_subject_text, issuer_text = p_issuer_text
     WHERE w.ca_version_id = p_ca_version AND w.tenant_id = p_tenant;
     INSERT INTO chancery.crl_state (ca_version_id, crl_shard, tenant_id, path) VALUES (p_ca_version, 0, p_tenant, c.uuid || '_v' || v.number || '/current.crl');
     PERFORM chancery.audit_add(p_tenant, p_actor, 'UploadExternallySignedCertificationAuthorityCertificateAsync CloudCertificationAuthority', c.uuid::text, c.name,
-        jsonb_build_object('result', 'Success', 'subject', p_subject_text, 'issuer', p_issuer_text, 'root', p_root_text, 'above', cardinality(p_chain),
+        jsonb_build_object('result', 'Success', 'version', v.number, 'subject', p_subject_text, 'issuer', p_issuer_text, 'root', p_root_text, 'above', cardinality(p_chain),
                            'serial', encode(p_serial, 'hex'), 'sha256', encode(p_sha256, 'hex'), 'not_after', p_not_after));
 END $$;
 COMMENT ON FUNCTION chancery.signer_byoca_certify IS 'Puts the certificate of a bring-your-own CA in, once, after the signer has judged and sealed it: the CA is active.';

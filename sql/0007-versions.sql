@@ -20,10 +20,27 @@ END $$;
 
 -- ------------------------------------------------------------------------------------------------------------------------------ signer
 
+-- As before, and a name that is another CA's id, or a CA of several versions, is no reason to find two.
+CREATE OR REPLACE FUNCTION chancery.signer_ca_context(p_tenant int, p_parent text)
+RETURNS TABLE (now timestamptz, cas bigint, ca_limit int, parent_id int, parent_version int, parent_kind text, parent_deleted boolean, parent_state text,
+               parent_bits int, parent_hash text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('chancery.tenant', p_tenant::text, true);
+    RETURN QUERY
+        SELECT clock_timestamp(), (SELECT count(*) FROM chancery.ca x WHERE x.tenant_id = p_tenant AND x.deleted_at IS NULL), t.ca_limit,
+               c.ca_id, v.ca_version_id, c.kind, c.deleted_at IS NOT NULL, v.state, c.key_bits, c.hash
+        FROM chancery.tenant t
+        LEFT JOIN chancery.ca c ON c.tenant_id = p_tenant AND p_parent IS NOT NULL AND c.deleted_at IS NULL AND (lower(c.name) = lower(p_parent) OR c.uuid::text = lower(p_parent))
+        LEFT JOIN chancery.ca_version v ON v.ca_id = c.ca_id AND v.tenant_id = p_tenant AND v.state IN ('active', 'paused', 'revoked')
+        WHERE t.tenant_id = p_tenant
+        ORDER BY c.uuid::text = lower(p_parent) DESC, v.number DESC LIMIT 1;
+END $$;
+
 CREATE FUNCTION chancery.signer_ca_version_read(p_tenant int, p_ca text)
 RETURNS TABLE (now timestamptz, ca_id int, uuid text, name text, kind text, key_bits int, validity_years int, eku_oids text[], eku_names text[], ra_eku_oids text[],
                names_from_requests boolean, parent text, version_id int, number int, state text, not_before timestamptz, not_after timestamptz, last_number int,
-               next_state text, csr_subject text[])
+               next_state text, csr bytea, csr_seal bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c chancery.ca;
@@ -38,7 +55,7 @@ BEGIN
                v.not_before, v.not_after, (SELECT max(x.number) FROM chancery.ca_version x WHERE x.ca_id = c.ca_id AND x.tenant_id = p_tenant),
                (SELECT x.state FROM chancery.ca_version x WHERE x.ca_id = c.ca_id AND x.tenant_id = p_tenant AND x.number > v.number
                 AND x.state IN ('staged', 'signing_required')),
-               ARRAY[c.subject_cn, coalesce(c.subject_o, ''), coalesce(c.subject_ou, ''), coalesce(c.subject_c, ''), coalesce(c.subject_st, ''), coalesce(c.subject_l, '')];
+               v.csr, v.csr_seal;
 END $$;
 COMMENT ON FUNCTION chancery.signer_ca_version_read IS 'What the next version of a CA has to be: its fixed properties, its version in production, and whether one is staged already.';
 
@@ -90,72 +107,56 @@ EXCEPTION WHEN unique_violation THEN
 END $$;
 COMMENT ON FUNCTION chancery.signer_ca_version_add IS 'Records the next version of a CA: staged with its certificate, or, of a bring-your-own CA, with the request for one.';
 
--- As before, and a version that follows another is staged, not active.
-CREATE OR REPLACE FUNCTION chancery.signer_byoca_certify(p_tenant int, p_actor text, p_ca_version int, p_certificate bytea, p_chain bytea[], p_serial bytea, p_subject bytea,
-    p_ski bytea, p_sha1 bytea, p_sha256 bytea, p_seal bytea, p_not_before timestamptz, p_not_after timestamptz, p_issuer_aia text, p_subject_text text,
-    p_issuer_text text, p_root_text text)
+-- ---------------------------------------------------------------------------------------------------------------------------- operator
+
+-- As before, but the version's row is locked without its key. New RA certificates share the version's advisory lock and then refer to its row; a change
+-- of state that held the whole row and waited for that lock ended one of the two as a deadlock.
+CREATE OR REPLACE FUNCTION chancery.op_ca_change(p_tenant int, p_login text, p_ca text, p_action text, p_reason int, p_expected int)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    c chancery.ca;
+    actor text := chancery.operator_begin(p_tenant, p_login);
+    c chancery.ca := chancery.operator_ca(p_tenant, p_ca, false);
     v chancery.ca_version;
+    wanted text;
+    next_state text;
+    children bigint;
 BEGIN
-    PERFORM set_config('chancery.tenant', p_tenant::text, true);
-    -- A deletion takes the CA's row, then the version's.
-    SELECT x.* INTO c FROM chancery.ca x JOIN chancery.ca_version w ON w.ca_id = x.ca_id AND w.tenant_id = p_tenant
-    WHERE w.ca_version_id = p_ca_version AND x.tenant_id = p_tenant AND x.kind = 'byoca' AND x.deleted_at IS NULL FOR UPDATE OF x;
+    -- Issuing CAs are made while this row is shared; the version's row keeps two changes of state apart.
+    SELECT * INTO c FROM chancery.ca x WHERE x.ca_id = c.ca_id AND x.tenant_id = p_tenant AND x.deleted_at IS NULL FOR UPDATE;
     IF NOT FOUND THEN
-        PERFORM chancery.refuse('NotFound', format('CA version %s: found none, wanted that of a bring-your-own CA', p_ca_version));
+        PERFORM chancery.refuse('NotFound', format('CA "%s": not found', p_ca));
     END IF;
-    SELECT * INTO v FROM chancery.ca_version w WHERE w.ca_version_id = p_ca_version AND w.tenant_id = p_tenant FOR UPDATE;
-    IF v.state <> 'signing_required' THEN
-        PERFORM chancery.refuse('WrongState', format('CA "%s": found %s, wanted signing_required', c.name, v.state));
-    END IF;
-    UPDATE chancery.ca_version w SET state = CASE v.number WHEN 1 THEN 'active' ELSE 'staged' END, state_changed_at = now(), row_version = w.row_version + 1,
-        certificate = p_certificate, chain = p_chain, serial = p_serial, subject = p_subject, ski = p_ski, sha1 = p_sha1, sha256 = p_sha256, seal = p_seal,
-        not_before = p_not_before, not_after = p_not_after, issuer_aia = p_issuer_aia, subject_text = p_subject_text, issuer_text = p_issuer_text
-    WHERE w.ca_version_id = p_ca_version AND w.tenant_id = p_tenant;
-    INSERT INTO chancery.crl_state (ca_version_id, crl_shard, tenant_id, path) VALUES (p_ca_version, 0, p_tenant, c.uuid || '_v' || v.number || '/current.crl');
-    PERFORM chancery.audit_add(p_tenant, p_actor, 'UploadExternallySignedCertificationAuthorityCertificateAsync CloudCertificationAuthority', c.uuid::text, c.name,
-        jsonb_build_object('result', 'Success', 'version', v.number, 'subject', p_subject_text, 'issuer', p_issuer_text, 'root', p_root_text, 'above', cardinality(p_chain),
-                           'serial', encode(p_serial, 'hex'), 'sha256', encode(p_sha256, 'hex'), 'not_after', p_not_after));
-END $$;
-
--- ----------------------------------------------------------------------------------------------------------------------- SCEP responder
-
--- As before, and the RA certificates of retired versions still open messages: a client may have kept them.
-CREATE OR REPLACE FUNCTION chancery.scep_endpoint(p_ca uuid, p_staged_version int)
-RETURNS TABLE (ca_version_id int, version int, certificate bytea, chain bytea[], generation int, sign_certificate bytea, sign_key bytea,
-               encrypt_certificate bytea, encrypt_key bytea, next_version int)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    route chancery.ca_route;
-BEGIN
-    SELECT * INTO route FROM chancery.ca_route r WHERE r.uuid = p_ca;
+    v := chancery.operator_ca_version(p_tenant, c.ca_id);
+    SELECT * INTO v FROM chancery.ca_version x WHERE x.ca_version_id = v.ca_version_id AND x.tenant_id = p_tenant FOR NO KEY UPDATE;
+    PERFORM chancery.operator_expect(format('CA "%s"', c.name), v.row_version, p_expected);
+    SELECT t.to_state INTO next_state FROM chancery.ca_transition t WHERE t.kind = c.kind AND t.action = p_action AND t.from_state = v.state;
     IF NOT FOUND THEN
-        RETURN;
+        SELECT string_agg(chancery.operator_ca_word(t.from_state, NULL), ' or ' ORDER BY t.from_state) INTO wanted
+        FROM chancery.ca_transition t WHERE t.kind = c.kind AND t.action = p_action;
+        PERFORM chancery.refuse('WrongState', format('CA "%s": found %s, wanted %s', c.name,
+            CASE WHEN wanted IS NULL THEN 'a root' ELSE chancery.operator_ca_word(v.state, NULL) END,
+            coalesce(wanted, 'an issuing CA: roots are neither paused nor revoked, but deleted')));
     END IF;
-    PERFORM set_config('chancery.tenant', route.tenant_id::text, true);
-    RETURN QUERY
-        SELECT v.ca_version_id, v.number, v.certificate, v.chain, a.generation, a.sign_certificate, s.private, a.encrypt_certificate, e.private,
-               CASE WHEN p_staged_version IS NULL THEN chancery.issuing_next_version(route.tenant_id, route.ca_id, v.number) END
-        FROM chancery.ca c
-        JOIN LATERAL (
-            SELECT * FROM chancery.ca_version w
-            WHERE w.ca_id = c.ca_id AND w.tenant_id = route.tenant_id AND w.certificate IS NOT NULL
-              AND CASE WHEN p_staged_version IS NULL THEN w.state IN ('active', 'paused', 'revoked')
-                       ELSE w.state = 'staged' AND w.number = p_staged_version END
-            ORDER BY w.number DESC LIMIT 1) v ON true
-        JOIN chancery.ca_version o ON o.ca_id = c.ca_id AND o.tenant_id = route.tenant_id
-             AND (o.ca_version_id = v.ca_version_id OR p_staged_version IS NULL AND o.state = 'retired' AND o.not_after > now()
-                  AND EXISTS (SELECT FROM chancery.ra z WHERE z.ca_version_id = v.ca_version_id))
-        JOIN chancery.ra a ON a.ca_version_id = o.ca_version_id
-        JOIN chancery.key s ON s.key_id = a.sign_key_id
-        JOIN chancery.key e ON e.key_id = a.encrypt_key_id
-        WHERE c.ca_id = route.ca_id AND c.tenant_id = route.tenant_id AND c.deleted_at IS NULL AND c.kind <> 'root'
-        ORDER BY o.number DESC, a.generation DESC LIMIT 16;
+    IF p_action = 'delete' THEN
+        SELECT count(*) INTO children FROM chancery.ca x WHERE x.parent_ca_id = c.ca_id AND x.tenant_id = p_tenant AND x.deleted_at IS NULL;
+        IF children > 0 THEN
+            PERFORM chancery.refuse('WrongState', format('CA "%s": found %s issuing CAs below it, wanted none', c.name, children));
+        END IF;
+        UPDATE chancery.ca x SET deleted_at = now(), deleted_by = actor, row_version = x.row_version + 1 WHERE x.ca_id = c.ca_id AND x.tenant_id = p_tenant;
+    ELSIF p_action = 'revoke' THEN
+        PERFORM chancery.operator_ca_revoke(p_tenant, actor, c, coalesce(p_reason, 5));
+    ELSE
+        UPDATE chancery.ca_version x SET state = next_state, state_changed_at = now(), row_version = x.row_version + 1
+        WHERE x.ca_version_id = v.ca_version_id AND x.tenant_id = p_tenant;
+    END IF;
+    PERFORM chancery.audit_add(p_tenant, actor,
+        CASE p_action WHEN 'revoke' THEN 'RevokeCloudCertificationAuthorityCertificateAsync CloudCertificationAuthority'
+                      WHEN 'delete' THEN 'Delete CloudCertificationAuthority'
+                      ELSE 'ChangeCloudCertificationAuthorityStatusAsync CloudCertificationAuthority' END,
+        c.uuid::text, c.name,
+        jsonb_strip_nulls(jsonb_build_object('from', v.state, 'to', CASE p_action WHEN 'delete' THEN 'deleted' ELSE next_state END, 'version', v.number,
+                                             'reason', CASE p_action WHEN 'revoke' THEN chancery.operator_reason_word(coalesce(p_reason, 5)) END)));
 END $$;
-
--- ---------------------------------------------------------------------------------------------------------------------------- operator
 
 CREATE FUNCTION chancery.op_ca_activate(p_tenant int, p_login text, p_ca text, p_expected int)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -170,10 +171,10 @@ BEGIN
         PERFORM chancery.refuse('NotFound', format('CA "%s": not found', p_ca));
     END IF;
     v := chancery.operator_ca_version(p_tenant, c.ca_id);
-    SELECT * INTO v FROM chancery.ca_version x WHERE x.ca_version_id = v.ca_version_id AND x.tenant_id = p_tenant FOR UPDATE;
+    SELECT * INTO v FROM chancery.ca_version x WHERE x.ca_version_id = v.ca_version_id AND x.tenant_id = p_tenant FOR NO KEY UPDATE;
     PERFORM chancery.operator_expect(format('CA "%s"', c.name), v.row_version, p_expected);
     SELECT * INTO n FROM chancery.ca_version x WHERE x.ca_id = c.ca_id AND x.tenant_id = p_tenant AND x.number > v.number
-        AND x.state IN ('staged', 'signing_required') FOR UPDATE;
+        AND x.state IN ('staged', 'signing_required') FOR NO KEY UPDATE;
     IF NOT FOUND OR n.state <> 'staged' THEN
         PERFORM chancery.refuse('WrongState', format('CA "%s": found %s, wanted a staged version', c.name,
             CASE WHEN n.ca_version_id IS NULL THEN 'no version that is to follow' ELSE 'a version whose certificate is to be signed' END));

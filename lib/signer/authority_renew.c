@@ -1,6 +1,7 @@
 /*
  * The next version of an issuing CA: a new key, and a certificate by its root, or the request for one by the external CA; staged beside the version in
- * production (reference 2.7). What never changes of a CA is taken from the version in production, which this signer has sealed.
+ * production (reference 2.7). What never changes of a CA is taken from the version in production, which this signer has sealed: the columns that say so too
+ * could have been changed since.
  */
 #include <string.h>
 
@@ -10,6 +11,9 @@
 #include "lib/codec/pkey.h"
 #include "lib/signer/ca_seal.h"
 #include "lib/signer/making.h"
+
+#define DAY 86400
+#define LEAP_YEAR 366                /* days */
 
 struct renewal {
     struct making m;
@@ -58,18 +62,71 @@ static enum result renewal_check(struct renewal *x, struct verdict *v)
     return renewal_is_due(x, v);
 }
 
-/* Subject and purposes of the certificate in production; of a bring-your-own CA, whose certificate is another's work, what was asked for. */
+/* How many years the version in production was given, at most: a root's end may have cut them short. */
+static uint32_t years_of(const struct certificate *c)
+{
+    const int64_t days = (c->not_after - c->not_before) / DAY;
+    return (uint32_t)((days + LEAP_YEAR - 3) / LEAP_YEAR);
+}
+
+/* Subject, purposes and life of the certificate in production. */
+static enum result renewal_of_certificate(struct renewal *x, const struct keyring_ca *ca)
+{
+    struct arena *a = x->m.call->arena;
+    struct oids *ekus = &x->request.ekus;
+    if (ca->chain_count < 2)
+        return R_INTERNAL;
+    if (x->request.years > years_of(&ca->chain[0]))
+        x->request.years = years_of(&ca->chain[0]);
+    x->root = arena_bytes(a, ca->chain[1].der);
+    x->m.subject = arena_bytes(a, ca->chain[0].subject);
+    *ekus = (struct oids){arena_array(a, ca->chain[0].ekus.count, sizeof *ekus->items), 0};
+    if (x->root.p == NULL || x->m.subject.p == NULL || ekus->items == NULL)
+        return R_NO_MEMORY;
+    for (; ekus->count < ca->chain[0].ekus.count; ekus->count++) {
+        const char *oid = ca->chain[0].ekus.items[ekus->count];
+        if ((ekus->items[ekus->count] = arena_text(a, oid, strlen(oid))) == NULL)
+            return R_NO_MEMORY;
+    }
+    return R_OK;
+}
+
+/* A bring-your-own CA's certificate is another's work: subject and purposes that were asked for with its request. */
+static enum result renewal_of_request(struct renewal *x, const struct keyring_ca *ca)
+{
+    struct issuing_ca sealed = ca->row;
+    struct csr csr;
+    struct buf subject;
+    buf_init(&subject, LIMIT_NAME_DER);
+    sealed.certificate = x->row.csr;
+    sealed.seal = x->row.csr_seal;
+    sealed.chain_count = 0;
+    enum result r = ca_seal_check(&x->m.call->worker->keyring.secrets, x->m.tenant, &sealed);
+    if (r == R_OK)
+        r = csr_decode(x->row.csr, x->m.call->arena, &csr);
+    if (r == R_OK)
+        r = name_encode(&csr.claims.subject, &subject);
+    if (r == R_OK) {
+        x->request.ekus = csr.claims.ekus;
+        x->m.subject = arena_bytes(x->m.call->arena, buf_bytes(&subject));
+        r = x->m.subject.p == NULL ? R_NO_MEMORY : R_OK;
+    }
+    buf_free(&subject);
+    return r;
+}
+
 static enum result renewal_properties(struct renewal *x)
 {
     struct worker *w = x->m.call->worker;
-    struct arena *a = x->m.call->arena;
     const struct keyring_ca *ca = NULL;
     struct making *m = &x->m;
     enum result r = keyring_ca(&w->keyring, w->db, m->tenant, x->row.version, &ca);
     if (r != R_OK)
         return r;
+    if (strcmp(ca->row.uuid, m->uuid) != 0)
+        return R_BAD_KEY;
     x->request = x->row.request;
-    x->request.kind = strcmp(x->row.kind, ca_kind_name(CA_BYOCA)) == 0 ? CA_BYOCA : CA_ISSUING;
+    x->request.kind = strcmp(ca->row.kind, ca_kind_name(CA_BYOCA)) == 0 ? CA_BYOCA : CA_ISSUING;
     x->request.names_from_requests = ca->row.names_from_requests;
     x->request.key_bits = ca->row.key_bits;
     m->request = &x->request;
@@ -77,20 +134,7 @@ static enum result renewal_properties(struct renewal *x)
         continue;
     if (m->pair->name == NULL)
         return R_INTERNAL;
-    if (making_is_byoca(m))
-        return making_subject(m);
-    if (ca->chain_count < 2)
-        return R_INTERNAL;
-    x->root = arena_bytes(a, ca->chain[1].der);
-    m->subject = arena_bytes(a, ca->chain[0].subject);
-    x->request.ekus.count = ca->chain[0].ekus.count;
-    x->request.ekus.items = arena_array(a, x->request.ekus.count, sizeof *x->request.ekus.items);
-    if (x->root.p == NULL || m->subject.p == NULL || x->request.ekus.items == NULL)
-        return R_NO_MEMORY;
-    for (uint32_t i = 0; i < x->request.ekus.count; i++)
-        if ((x->request.ekus.items[i] = arena_text(a, ca->chain[0].ekus.items[i], strlen(ca->chain[0].ekus.items[i]))) == NULL)
-            return R_NO_MEMORY;
-    return R_OK;
+    return making_is_byoca(m) ? renewal_of_request(x, ca) : renewal_of_certificate(x, ca);
 }
 
 static enum result renewal_parent(struct renewal *x, struct verdict *v)

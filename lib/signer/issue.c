@@ -144,6 +144,16 @@ static enum result issue_record(struct issue *e, struct bytes *previous)
     return r;
 }
 
+/* What is given again may be of the CA version before: so is what stands behind it. */
+static enum result issue_issuer(struct issue *e, struct signer_certificate *out)
+{
+    struct issuing_spent spent;
+    enum result r = issuing_enrol_spent(e->call->worker->db, &e->grant, e->call->arena, &spent);
+    if (r == R_OK && spent.issuer.p != NULL)
+        out->issuer = spent.issuer;
+    return r;
+}
+
 /* Signs what was prepared and records it. */
 static enum result issue_finish(struct issue *e, struct signer_certificate *out)
 {
@@ -155,7 +165,7 @@ static enum result issue_finish(struct issue *e, struct signer_certificate *out)
         out->repeated = previous.p != NULL;
         out->certificate = out->repeated ? previous : e->made.der;
     }
-    return r;
+    return r == R_OK && out->repeated ? issue_issuer(e, out) : r;
 }
 
 /* Is about to be refused, or to wait: what was spent with this key gets its certificate again, whatever has become of the grant, the device or the CA
@@ -174,6 +184,7 @@ static enum result issue_repeat(struct issue *e, enum result refusal, struct ver
     if (!spent.valid)
         return refuse(e, v, R_CERT_REVOKED, kind, "its certificate is revoked or expired", "a new challenge");
     out->certificate = spent.certificate;
+    out->issuer = spent.issuer;
     out->repeated = true;
     return R_OK;
 }
@@ -201,6 +212,7 @@ static enum result issue_continue(struct issue *e, const struct request *q, stru
         if (!q->valid)
             return refuse(e, v, R_CERT_REVOKED, "request", "its certificate is revoked or expired", "a new request");
         out->certificate = q->certificate;
+        out->issuer = q->issuer;
         out->repeated = true;
         return R_OK;
     }
@@ -242,6 +254,12 @@ static enum result issue_begin(struct issue *e, struct verdict *v, struct signer
     return e->facts.profile.manual ? issue_ask(e, v, out) : issue_finish(e, out);
 }
 
+/* A request that nobody decided in time is over: with the next message the device asks anew, a poll is told so. */
+static bool request_is_over(const struct issue *e, const struct request *q)
+{
+    return q->expired && (q->state == REQUEST_PENDING || q->state == REQUEST_APPROVED) && e->claims != NULL;
+}
+
 static enum result issue_decide(struct issue *e, struct verdict *v, struct signer_certificate *out)
 {
     struct worker *w = e->call->worker;
@@ -257,6 +275,8 @@ static enum result issue_decide(struct issue *e, struct verdict *v, struct signe
         r = request_of(w->db, &e->grant, e->call->arena, &q);
     if (r != R_OK)
         return r;
+    if (request_is_over(e, &q))
+        q.state = REQUEST_NONE;
     out->issuer = e->ca->row.certificate;
     r = q.state != REQUEST_NONE ? issue_continue(e, &q, v, out) : e->claims == NULL ? R_REQUEST_UNKNOWN : issue_begin(e, v, out);
     return r == R_OK || result_is_retryable(r) || q.state != REQUEST_NONE ? r : issue_repeat(e, r, v, out);

@@ -4,6 +4,8 @@
  *
  * What is signed is put together here, from what this signer's own word vouches for: nobody gives it bytes.
  */
+#include <strings.h>
+
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/codec/cms.h"
@@ -22,13 +24,19 @@ struct next {
     uint32_t count;
 };
 
-/* The certificates as GetCACert will give them. The CA is loaded as if it were to sign, which looks at its seal and chain; the RA's are what it signed. */
-static enum result next_collect(struct worker_call *c, const struct issued_next *found, struct next *out)
+/* A version of the CA that was asked about. It is loaded as if it were to sign, which looks at its seal and chain. */
+static enum result version_load(struct worker *w, const struct signer_next_ca *q, uint32_t tenant, uint32_t version, const struct keyring_ca **out)
 {
-    struct worker *w = c->worker;
+    enum result r = keyring_ca(&w->keyring, w->db, tenant, version, out);
+    return r == R_OK && strcasecmp((*out)->row.uuid, q->ca) != 0 ? R_BAD_KEY : r;
+}
+
+/* The certificates as GetCACert will give them; the RA's are what the CA signed. */
+static enum result next_collect(struct worker_call *c, const struct signer_next_ca *q, const struct issued_next *found, struct next *out)
+{
     const struct bytes ra[] = {found->encrypt_certificate, found->sign_certificate};
     const struct keyring_ca *ca = NULL;
-    enum result r = keyring_ca(&w->keyring, w->db, found->tenant, found->next_version, &ca);
+    enum result r = version_load(c->worker, q, found->tenant, found->next_version, &ca);
     for (size_t i = 0; r == R_OK && i < sizeof ra / sizeof ra[0]; i++) {
         r = certificate_verify(ra[i], ca->chain[0].key.spki);
         out->list[out->count++] = ra[i];
@@ -64,9 +72,9 @@ enum result next_ca_handle(struct worker_call *c, const struct signer_next_ca *q
     const struct keyring_ca *ca = NULL;
     enum result r = issued_next_find(w->db, q->ca, c->arena, &found);
     if (r == R_OK)
-        r = next_collect(c, &found, &next);
+        r = next_collect(c, q, &found, &next);
     if (r == R_OK)
-        r = keyring_ca(&w->keyring, w->db, found.tenant, found.ca_version, &ca);
+        r = version_load(w, q, found.tenant, found.ca_version, &ca);
     if (r == R_OK)
         r = next_sign(ca, &next, c->arena, &out->message);
     log_event(r == R_OK ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE, "next-ca-asked", LOG_RESULT(r), LOG_TEXT("ca", q->ca));

@@ -73,7 +73,8 @@ struct authority_version_row {
     int64_t now, ca_id;
     const char *uuid, *name, *kind;
     const char *parent;              /* id of an issuing CA's root */
-    struct ca_request request;       /* its fixed properties, as stored */
+    struct ca_request request;       /* its fixed properties, as stored; without subject */
+    struct bytes csr, csr_seal;      /* of a bring-your-own CA: what its version in production was asked for with */
     uint32_t version;                /* row of the one in production */
     const char *state;               /* of that */
     int64_t not_before, not_after;

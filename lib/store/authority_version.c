@@ -6,13 +6,10 @@ static const struct db_statement version_read = {"signer_ca_version_read", "SELE
 static const struct db_statement version_add = {"signer_ca_version_add",
     "SELECT chancery.signer_ca_version_add($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"};
 
-enum { NOW, CA, UUID, NAME, KIND, BITS, YEARS, EKUS, EKU_NAMES, RA_EKUS, NAMES, PARENT, VERSION, NUMBER, STATE, NOT_BEFORE, NOT_AFTER, LAST, NEXT, SUBJECT };
+enum { NOW, CA, UUID, NAME, KIND, BITS, YEARS, EKUS, EKU_NAMES, RA_EKUS, NAMES, PARENT, VERSION, NUMBER, STATE, NOT_BEFORE, NOT_AFTER, LAST, NEXT, CSR, CSR_SEAL };
 
 static enum result request_read(const struct db_rows *rows, struct arena *a, struct ca_request *q)
 {
-    enum { CN, O, OU, C, ST, L, ATTRIBUTES };
-    const char **subject = NULL;
-    uint32_t count = 0;
     *q = (struct ca_request){.name = db_copy_text(rows, 0, NAME, a), .key_bits = (unsigned)db_number(rows, 0, BITS),
         .years = (uint32_t)db_number(rows, 0, YEARS), .names_from_requests = db_bool(rows, 0, NAMES)};
     enum result r = db_texts(rows, 0, EKUS, a, &q->ekus.items, &q->ekus.count);
@@ -20,12 +17,6 @@ static enum result request_read(const struct db_rows *rows, struct arena *a, str
         r = db_texts(rows, 0, EKU_NAMES, a, &q->eku_names.items, &q->eku_names.count);
     if (r == R_OK)
         r = db_texts(rows, 0, RA_EKUS, a, &q->ra_ekus.items, &q->ra_ekus.count);
-    if (r == R_OK)
-        r = db_texts(rows, 0, SUBJECT, a, &subject, &count);
-    if (r == R_OK && count != ATTRIBUTES)
-        r = R_INTERNAL;
-    if (r == R_OK)
-        q->subject = (struct ca_subject){subject[CN], subject[O], subject[OU], subject[C], subject[ST], subject[L]};
     return r;
 }
 
@@ -43,6 +34,8 @@ enum result authority_version_read(struct db *db, uint32_t tenant, const char *c
             .name = db_copy_text(rows, 0, NAME, a), .kind = db_copy_text(rows, 0, KIND, a), .parent = db_copy_text(rows, 0, PARENT, a),
             .version = (uint32_t)db_number(rows, 0, VERSION), .state = db_copy_text(rows, 0, STATE, a), .not_before = db_number(rows, 0, NOT_BEFORE),
             .not_after = db_number(rows, 0, NOT_AFTER), .last_number = (uint32_t)db_number(rows, 0, LAST), .next_state = db_copy_text(rows, 0, NEXT, a)};
+        out->csr = db_copy_bytes(rows, 0, CSR, a);
+        out->csr_seal = db_copy_bytes(rows, 0, CSR_SEAL, a);
         r = out->uuid == NULL || out->name == NULL || out->kind == NULL || out->state == NULL ? R_NO_MEMORY : request_read(rows, a, &out->request);
     }
     db_rows_free(rows);

@@ -198,7 +198,8 @@ enum result issuing_enrol_spent(struct db *db, const struct issuing_grant *c, st
         s.spki_sha256 = db_copy_bytes(rows, 0, 0, a);
         s.certificate = db_copy_bytes(rows, 0, 1, a);
         s.valid = db_bool(rows, 0, 2);
-        if (s.spki_sha256.p == NULL || s.certificate.p == NULL)
+        s.issuer = db_copy_bytes(rows, 0, 3, a);
+        if (s.spki_sha256.p == NULL || s.certificate.p == NULL || s.issuer.p == NULL)
             r = R_NO_MEMORY;
     }
     if (r == R_OK)

@@ -69,7 +69,7 @@ struct issuing_facts {
 enum result issuing_enrol_read(struct db *db, const struct issuing_grant *g, const uint8_t spki_sha256[32], struct arena *a, struct issuing_facts *out);
 
 /* What a spent grant led to; .spki_sha256.p NULL where it is not spent. */
-struct issuing_spent { struct bytes spki_sha256, certificate; bool valid; };
+struct issuing_spent { struct bytes spki_sha256, certificate, issuer; bool valid; };      /* issuer: the CA's certificate */
 enum result issuing_enrol_spent(struct db *db, const struct issuing_grant *g, struct arena *a, struct issuing_spent *out);
 
 struct issuing_record {

@@ -13,7 +13,7 @@
 #include "lib/store/db.h"
 
 /* The schema number that this release's programs need; they refuse to serve on another (R_SCHEMA). */
-#define MIGRATE_SCHEMA 10
+#define MIGRATE_SCHEMA 8
 
 /* report is called for each file applied ("0001-base.sql applied") and for the last line ("schema 1, nothing to do" or "schema 1,
  * 1 applied"). R_SCHEMA: this folder and this database do not fit together; R_CONFIG, R_IO, R_TOO_LARGE, R_BAD_INPUT: the folder

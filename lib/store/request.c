@@ -21,7 +21,7 @@ static enum request_state state_of(const char *name)
 
 enum result request_of(struct db *db, const struct issuing_grant *g, struct arena *a, struct request *out)
 {
-    enum { ID, STATE, SPKI_SHA256, CONTENT, EXPIRED, CERTIFICATE, VALID };
+    enum { ID, STATE, SPKI_SHA256, CONTENT, EXPIRED, CERTIFICATE, VALID, ISSUER };
     const struct db_param p[] = {DB_P_INT4(g->tenant), DB_P_TEXT(issuing_kind_name(g->kind)), DB_P_INT8((int64_t)g->id), DB_P_TIME(g->expires),
         DB_P_INT8((int64_t)g->profile_revision)};
     struct db_rows *rows = NULL;
@@ -34,9 +34,10 @@ enum result request_of(struct db *db, const struct issuing_grant *g, struct aren
             .spki_sha256 = db_copy_bytes(rows, 0, SPKI_SHA256, a), .content_sha256 = db_copy_bytes(rows, 0, CONTENT, a)};
         if (q.state == REQUEST_ISSUED) {
             q.certificate = db_copy_bytes(rows, 0, CERTIFICATE, a);
+            q.issuer = db_copy_bytes(rows, 0, ISSUER, a);
             q.valid = db_bool(rows, 0, VALID);
         }
-        if (q.spki_sha256.p == NULL || q.content_sha256.p == NULL || (q.state == REQUEST_ISSUED && q.certificate.p == NULL))
+        if (q.spki_sha256.p == NULL || q.content_sha256.p == NULL || (q.state == REQUEST_ISSUED && (q.certificate.p == NULL || q.issuer.p == NULL)))
             r = R_NO_MEMORY;
     }
     if (r == R_OK)

@@ -13,10 +13,10 @@ struct request {
     enum request_state state;        /* NONE: there is no such request, and nothing else is set */
     bool expired;                    /* it waited too long; says nothing of one that was issued */
     struct bytes spki_sha256, content_sha256;
-    struct bytes certificate;        /* where it was issued */
+    struct bytes certificate, issuer;        /* where it was issued; the CA's certificate */
     bool valid;                      /* the certificate: not expired, not revoked */
 };
-/* The request that this grant led to under its revision of the profile. */
+/* The newest request that this grant led to under its revision of the profile. */
 enum result request_of(struct db *db, const struct issuing_grant *g, struct arena *a, struct request *out);
 
 /* The newest request of that CA, transaction and key: the grant that it is of, for the CA version in production now, and its key. R_NOT_FOUND. */
@@ -34,7 +34,7 @@ struct request_content {
     const struct profile *profile;   /* key usage, EKUs, validity */
     uint32_t key_size;
 };
-/* R_EXISTS: this grant led to a request already (asked for twice at once); nothing is recorded. */
+/* R_EXISTS: this grant led to a request that lives (asked for twice at once); nothing is recorded. */
 enum result request_add(struct db *db, const struct issuing_grant *g, const struct request_content *c);
 
 #endif

@@ -129,6 +129,17 @@ is 'a request that waited too long' "$(request_field "$(request_of "$d")" state)
 refused '  is not approved' chancery request approve "$(request_of "$d")"
 poll "$d"
 is '  the poll says so' "$answer" '2 2 RequestExpired'
+over=$(request_of "$d")
+new_key "$d"
+say "$url" key="$d" cn="$d" challenge="$c" transaction="tx-$d"
+is '  it stands in nobody'\''s way: asked anew, with another key, the device waits again' "$answer" '3 - -'
+refused '  for another decision' test "$(request_of "$d")" = "$over"
+refused '  the one before stays over' chancery request approve "$over"
+say "$url" key="$d" cn="$d" challenge="$c" transaction="tx-$d"
+is '  one at a time' "$answer $(owner_sql -c "select count(*) from chancery.request q join chancery.device d using (device_id) where d.name = '$d'")" '3 - - 2'
+ok '  approved' chancery request approve "$(request_of "$d")"
+poll "$d"
+is '  the certificate' "$answer $(leaves "$d")" '0 - - 1'
 
 # ---- what changed since is not issued: what | the change | answer ----
 

@@ -31,6 +31,13 @@ print_of() { openssl x509 -in "$1" -noout -fingerprint -sha256; }
 old=old-$tag
 ok 'a device enrols under the first version' enrol_here "$old"
 aged "$old"
+# Its answer is lost, and asked for again when another version is in production.
+lost=lost-$tag
+ok 'a device whose renewal' enrol_here "$lost"
+aged "$lost"
+renew_here "$lost"
+is '  is not heard' "$answer" '0 - -'
+mv "$w/out.pem" "$w/renewed.pem"
 later=later-$tag
 ok 'a device that is slow' flow_device "$later"
 new_key "$later"
@@ -41,19 +48,26 @@ slow=$(challenge "$profile" "$later")
 refused 'no renewal before half of its life has passed' chancery ca renew "$ca"
 refused 'a root is not renewed' chancery ca renew "$ca Root" --early
 refused 'nothing is staged to be activated' chancery ca activate "$ca"
-parent() {
-    owner_sql -c 'set session_replication_role = replica' -c "update chancery.ca set parent_ca_id = (select ca_id from chancery.ca where name = '$1' and deleted_at is null)
-        where uuid = '$id'"
-}
-parent 'Chancery Demo Root CA'
+# changed CA COLUMN VALUE: what the database's owner could do.
+changed() { owner_sql -c 'set session_replication_role = replica' -c "update chancery.ca set $2 = $3 where name = '$1' and deleted_at is null"; }
+named() { printf "(select ca_id from chancery.ca where name = '%s' and deleted_at is null)" "$1"; }
+changed "$ca" parent_ca_id "$(named 'Chancery Demo Root CA')"
 refused 'not by a root that did not sign it before, whatever the database says' chancery ca renew "$ca" --early
-parent "$ca Root"
+changed "$ca" parent_ca_id "$(named "$ca Root")"
+changed "$ca" validity_years 25
+decoy=$(shown "$ca Root" id)
+flow_room
+ok 'another CA may be named like the root'\''s id' chancery ca create-root --name "$decoy" --cn "$decoy" --key RSA-2048 --years 5 --eku 'Client auth'
 is 'renewed early' "$(chancery ca renew "$ca" --early 2> /dev/null)" 2
+changed "$ca" validity_years 2
+ok '  the other goes' chancery ca delete "$(owner_sql -c "select uuid from chancery.ca where name = '$decoy' and deleted_at is null")"
 refused '  once' chancery ca renew "$ca" --early
 like '  the versions' "$(chancery ca versions "$ca" | tail -n +2 | tr -s ' \n' ' ')" '^2 Staged .*/v2 1 Active '
 is '  the first one is in production' "$(shown "$ca" status) $(shown "$ca" version)" 'Active 1'
 ok '  the second answers at its own address' scep_ca "$url/v2" next
 is '  of the same names' "$(openssl x509 -in "$w/next.2.pem" -noout -subject)" "$(openssl x509 -in "$w/ca.2.pem" -noout -subject)"
+days() { echo $((($(date -d "$(openssl x509 -in "$1" -noout -enddate | cut -d = -f 2)" +%s) - $(date -d "$(openssl x509 -in "$1" -noout -startdate | cut -d = -f 2)" +%s)) / 86400)); }
+like '  for two years, as the version before, whatever the database says' "$(days "$w/next.2.pem")" '^73[01]$'
 refused '  with another key' cmp -s <(openssl x509 -in "$w/next.2.pem" -noout -pubkey) <(openssl x509 -in "$w/ca.2.pem" -noout -pubkey)
 ok '  by the same root' openssl verify -x509_strict -CAfile "$w/ca.3.pem" "$w/next.2.pem"
 ok '  with a CRL of its own' wait_for 30 fetch "$CHANCERY_HTTP_URL/crl/${id}_v2/current.crl" "$w/v2.crl"
@@ -110,6 +124,15 @@ ok 'and one with those of the second' enrol_here "fresh-$tag" to="$w/next.0.pem"
 renew_here "$old"
 is 'a leaf of the retired version is renewed' "$answer" '0 - -'
 ok '  by the version in production' openssl verify -CAfile "$w/ca.3.pem" -untrusted "$w/next.2.pem" "$w/out.pem"
+reply_issuer() {
+    openssl cms -verify -noverify -inform DER -in "$w/reply" -binary 2> /dev/null |
+        openssl cms -decrypt -inform DER -inkey "$w/$lost.key" -recip "$w/$lost.pem" -binary |
+        openssl pkcs7 -inform DER -print_certs | awk '/BEGIN/ { n++ } n == 2' > "$w/reply.issuer"
+}
+url=$url/p/withissuer renew_here "$lost"
+is 'a renewal whose answer was lost: the same again' "$answer $(print_of "$w/out.pem")" "0 - - $(print_of "$w/renewed.pem")"
+ok '  with what stands behind it' reply_issuer
+is '  which is the version that issued it' "$(print_of "$w/reply.issuer")" "$(print_of "$w/ca.2.pem")"
 chancery certificate revoke "$(serial_of "$w/$old.pem")"
 in_old_crl() { fetch "$CHANCERY_HTTP_URL/crl/${id}_v1/current.crl" "$w/v1.crl" && openssl crl -inform DER -in "$w/v1.crl" -noout -text | grep -q "$(serial_of "$w/$old.pem")"; }
 ok 'and a leaf of it revoked in its own CRL' wait_for 15 in_old_crl
@@ -125,10 +148,22 @@ ok 'an external CA' ext_ca vroot cn=VRoot
 ok '  signs it' ext_sign vroot "$w/$b.req" vmade
 upload "$b" "$w/vmade.pem" "$w/vroot.pem"
 is '  uploaded' "$(shown "$b" status)" Active
+seal() { owner_sql -c "select quote_literal(csr_seal) from chancery.ca_version where ca_id = $(named "$b") and number = 1"; }
+sealed() { owner_sql -c 'set session_replication_role = replica' -c "update chancery.ca_version set csr_seal = $1 where ca_id = $(named "$b") and number = 1"; }
+before=$(seal)
+sealed "decode(repeat('00', 28), 'hex')"
+refused 'its next version: not of a request that was not made here' chancery ca renew "$b" --early
+sealed "$before"
+changed "$b" subject_cn "'Evil'"
+changed "$b" eku_oids "array['1.3.6.1.5.5.7.3.8']"
 is 'its next version' "$(chancery ca renew "$b" --early 2> /dev/null)" 2
+changed "$b" subject_cn "'$b'"
+changed "$b" eku_oids "array['1.3.6.1.5.5.7.3.2']"
 is '  waits; the first goes on' "$(shown "$b" status) $(chancery ca versions "$b" | awk '$1 == 2 { print $2, $3 }')" 'Active Signing required'
 refused '  it cannot be activated' chancery ca activate "$b"
 chancery ca csr "$b" > "$w/v2.req"
+asked() { openssl req -in "$1" -noout -subject && openssl req -in "$1" -noout -text | grep -A1 'Extended Key Usage'; }
+is '  which asks for what the first one asked for, whatever the database says' "$(asked "$w/v2.req")" "$(asked "$w/$b.req")"
 refused '  the request is of another key' cmp -s <(openssl req -in "$w/v2.req" -noout -pubkey) <(openssl req -in "$w/$b.req" -noout -pubkey)
 upload "$b" "$w/vmade.pem" "$w/vroot.pem"
 like '  the first certificate is not taken for it' "$said" '^1 '
