@@ -90,11 +90,13 @@ enum result cli_made(struct cli *c, enum operator_function f, const struct db_pa
     return r;
 }
 
-struct db_param cli_expected(const struct cli *c)
+struct db_param cli_optional(const struct cli *c, const char *name)
 {
-    int64_t expected = cli_number(c, "row-version", 0);
-    return expected == 0 ? DB_P_NULL(DB_INT4) : DB_P_INT4(expected);
+    int64_t number = cli_number(c, name, 0);
+    return number == 0 ? DB_P_NULL(DB_INT4) : DB_P_INT4(number);
 }
+
+struct db_param cli_expected(const struct cli *c) { return cli_optional(c, "row-version"); }
 
 enum result cli_signer(struct cli *c, enum signer_verb verb, const void *request, int timeout_ms, struct arena *a, void *answer)
 {

@@ -98,7 +98,9 @@ enum result cli_list(struct cli *c, enum operator_function f, const struct db_pa
 enum result cli_show(struct cli *c, enum operator_function f, const struct db_param *arguments, int count);
 /* Calls, and prints the number that comes back, as it is or as {"name": number}. */
 enum result cli_made(struct cli *c, enum operator_function f, const struct db_param *arguments, int count, const char *name);
-/* The optional option "row-version" as a parameter. */
+/* An optional option with a number from 1, as a parameter. */
+struct db_param cli_optional(const struct cli *c, const char *name);
+/* That of "row-version". */
 struct db_param cli_expected(const struct cli *c);
 enum result cli_signer(struct cli *c, enum signer_verb verb, const void *request, int timeout_ms, struct arena *a, void *answer);
 

@@ -123,6 +123,8 @@ static enum result ca_upload(struct cli *c)
     cli_say("Version %u of %s is %s: \"%s\" below \"%s\", %u certificates above it, until %s.", made.version, c->argument,
             made.version == 1 ? "Active" : "Staged", made.subject != NULL ? made.subject : "", made.root != NULL ? made.root : "",
             made.above, end);
+    if (!made.ra)
+        cli_say("It has no RA certificates, without which nothing can enrol: the signer's log says why. They are tried again each minute.");
     return R_OK;
 }
 

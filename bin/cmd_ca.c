@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/codec/crl.h"
+#include "lib/policy/bounds.h"
 
 static enum result created(struct cli *c, const struct signer_ca_created *made, const char *name)
 {
@@ -75,14 +76,14 @@ static enum result ca_show(struct cli *c)
 
 static enum result ca_certificate(struct cli *c)
 {
-    const struct db_param arguments[] = {DB_P_TEXT(c->argument)};
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument), cli_optional(c, "version")};
     struct db_rows *rows = NULL;
     struct bytes *chain = NULL;
     uint32_t count = 0;
     bool pem = !cli_flag(c, "der");
     if (!pem && (cli_flag(c, "chain") || cli_flag(c, "pem")))
         return cli_refuse(c, R_BAD_INPUT, "--der gives one certificate: neither --chain nor --pem go with it.");
-    enum result r = cli_call(c, OPERATOR_CA_CERTIFICATE, arguments, 1, &rows);
+    enum result r = cli_call(c, OPERATOR_CA_CERTIFICATE, arguments, 2, &rows);
     if (r == R_OK && cli_flag(c, "chain"))
         r = db_byteas(rows, 0, 1, &c->arena, &chain, &count);
     if (r == R_OK)
@@ -112,8 +113,8 @@ static enum result ca_renew(struct cli *c)
 
 static enum result ca_activate(struct cli *c)
 {
-    const struct db_param arguments[] = {DB_P_TEXT(c->argument), cli_expected(c)};
-    return cli_made(c, OPERATOR_CA_ACTIVATE, arguments, 2, "version");
+    const struct db_param arguments[] = {DB_P_TEXT(c->argument), cli_expected(c), DB_P_INT4(BOUNDS_LAST_DAYS)};
+    return cli_made(c, OPERATOR_CA_ACTIVATE, arguments, 3, "version");
 }
 
 static enum result ca_versions(struct cli *c)
@@ -199,6 +200,7 @@ static const struct option certificate_options[] = {
     {"pem", NULL, OPTION_FLAG, 0, "PEM (default)", 0, 0},
     {"der", NULL, OPTION_FLAG, 0, "DER", 0, 0},
     {"chain", NULL, OPTION_FLAG, 0, "and the certificates above it up to the root", 0, 0},
+    {"version", "N", OPTION_NUMBER, 0, "of that version, such as a staged one (default: the one in production)", 1, INT32_MAX},
     OPTION_END,
 };
 #define VERSION_OPTION {"row-version", "N", OPTION_NUMBER, 0, "refuse where show tells another", 1, INT32_MAX}

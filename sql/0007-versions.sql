@@ -158,7 +158,7 @@ BEGIN
                                              'reason', CASE p_action WHEN 'revoke' THEN chancery.operator_reason_word(coalesce(p_reason, 5)) END)));
 END $$;
 
-CREATE FUNCTION chancery.op_ca_activate(p_tenant int, p_login text, p_ca text, p_expected int)
+CREATE FUNCTION chancery.op_ca_activate(p_tenant int, p_login text, p_ca text, p_expected int, p_last_days int)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     actor text := chancery.operator_begin(p_tenant, p_login);
@@ -180,8 +180,9 @@ BEGIN
             CASE WHEN n.ca_version_id IS NULL THEN 'no version that is to follow' ELSE 'a version whose certificate is to be signed' END));
     ELSIF v.state <> 'active' THEN
         PERFORM chancery.refuse('WrongState', format('CA "%s": found %s, wanted Active', c.name, chancery.operator_ca_word(v.state, NULL)));
-    ELSIF n.not_after <= clock_timestamp() THEN
-        PERFORM chancery.refuse('WrongState', format('CA "%s": the staged version ended at %s', c.name, chancery.operator_time(n.not_after)));
+    ELSIF n.not_after < clock_timestamp() + make_interval(days => p_last_days) THEN
+        PERFORM chancery.refuse('WrongState', format('CA "%s": the staged version ends at %s, wanted %s days left: with less it issues nothing', c.name,
+            chancery.operator_time(n.not_after), p_last_days));
     ELSIF NOT EXISTS (SELECT FROM chancery.ra a WHERE a.ca_version_id = n.ca_version_id) THEN
         PERFORM chancery.refuse('WrongState', format('CA "%s": the staged version has no RA certificates yet', c.name));
     END IF;
@@ -194,6 +195,30 @@ BEGIN
     RETURN n.number;
 END $$;
 COMMENT ON FUNCTION chancery.op_ca_activate IS 'Puts the staged version of a CA into production and retires the one before; the SCEP URI stays.';
+
+DROP FUNCTION chancery.op_ca_certificate(int, text, text);
+CREATE FUNCTION chancery.op_ca_certificate(p_tenant int, p_login text, p_ca text, p_version int)
+RETURNS TABLE (certificate bytea, chain bytea[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    actor text := chancery.operator_begin(p_tenant, p_login);
+    c chancery.ca := chancery.operator_ca(p_tenant, p_ca, false);
+    v chancery.ca_version := chancery.operator_ca_version(p_tenant, c.ca_id);
+BEGIN
+    IF p_version IS NOT NULL THEN
+        SELECT * INTO v FROM chancery.ca_version x WHERE x.ca_id = c.ca_id AND x.number = p_version AND x.tenant_id = p_tenant;
+        IF NOT FOUND THEN
+            PERFORM chancery.refuse('NotFound', format('CA "%s": found no version %s', c.name, p_version));
+        END IF;
+    END IF;
+    IF v.certificate IS NULL THEN
+        PERFORM chancery.refuse('WrongState', format('CA "%s": found Signing required, wanted a certificate', c.name));
+    END IF;
+    PERFORM chancery.audit_add(p_tenant, actor, 'Get CloudCertificationAuthority', c.uuid::text, c.name, jsonb_build_object('certificate', v.number));
+    RETURN QUERY SELECT v.certificate, v.chain;
+END $$;
+COMMENT ON FUNCTION chancery.op_ca_certificate IS 'The certificate of a version of a CA and those above it, nearest first; without a number that of the version in production.';
 
 CREATE FUNCTION chancery.op_ca_versions(p_tenant int, p_login text, p_ca text)
 RETURNS TABLE (version int, status text, serial text, not_before text, not_after text, thumbprint text, crl_distribution_point text, scep_uri text)
@@ -216,7 +241,7 @@ DO $$
 DECLARE f record;
 BEGIN
     FOR f IN SELECT p.oid::regprocedure AS sig, p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-             WHERE n.nspname = 'chancery' AND p.proname IN ('signer_ca_version_read', 'signer_ca_version_add', 'op_ca_activate', 'op_ca_versions') LOOP
+             WHERE n.nspname = 'chancery' AND p.proname IN ('signer_ca_version_read', 'signer_ca_version_add', 'op_ca_activate', 'op_ca_certificate', 'op_ca_versions') LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO chancery_definer', f.sig);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.sig);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f.sig, CASE WHEN f.proname LIKE 'op\_%' THEN 'chancery_operator' ELSE 'chancery_signer' END);

@@ -141,11 +141,11 @@ static bool url_has_scheme(const struct der *name, const char *scheme)
            && strncasecmp((const char *)name->value.p, scheme, length) == 0;
 }
 
-/* Takes a GeneralName's URI where it is of that scheme and *out has none yet; other forms and schemes are passed over. */
+/* Takes a GeneralName's URI where it is of that scheme, with something behind it, and *out has none yet; others are passed over. */
 static enum result url_take(const struct der *name, const char *scheme, struct arena *a, const char **out)
 {
     struct bytes v = name->value;
-    if (!url_has_scheme(name, scheme) || *out)
+    if (!url_has_scheme(name, scheme) || v.n == strlen(scheme) || *out)
         return R_OK;
     if (v.n > LIMIT_NAME_VALUE || !text_is_printable(v.p, v.n))
         return R_BAD_INPUT;

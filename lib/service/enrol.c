@@ -11,12 +11,6 @@ static enum result enrol_read(struct story *s)
     return r == R_OK ? r : story_refuse(s, r, "the content is no certification request");
 }
 
-/* The parameters of an RSA key are absent with some encoders; the key is in the bits. */
-static bool same_key(const struct public_key *x, const struct public_key *y)
-{
-    return x->kind == KEY_RSA ? y->kind == KEY_RSA && bytes_equal(x->bits, y->bits) : bytes_equal(x->spki, y->spki);
-}
-
 /* Is it a certificate that somebody else issued to the sender? One that it made itself says nothing but its key. */
 static bool signer_is_certified(const struct story *s)
 {
@@ -33,7 +27,7 @@ static enum result enrol_possess(struct story *s)
     if (csr_verify(&s->csr) != R_OK)
         return story_refuse(s, R_SIGNATURE_FAILED, "the certification request's signature");
     s->renewal = s->message.type == MESSAGE_RENEWAL_REQ;
-    if (s->renewal || same_key(&s->csr.key, &s->message.signed_data.signer_key))
+    if (s->renewal || bytes_equal(s->csr.key.spki, s->message.signed_data.signer_key.spki))
         return R_OK;
     s->renewal = signer_is_certified(s);
     return s->renewal ? R_OK : story_refuse(s, R_SIGNER_MISMATCH, "the message is signed by another key");

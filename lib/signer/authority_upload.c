@@ -142,7 +142,8 @@ static void upload_said(struct upload *u, enum result r, const struct verdict *v
         worker_detail(u->call, v);
     log_event(LOG_LEVEL_NOTICE, "ca-upload-refused", LOG_TEXT("ca", u->q->ca), LOG_TEXT("actor", u->actor), LOG_RESULT(r),
               LOG_TEXT("detail", u->call->detail));
-    if (u->row.request.uuid != NULL)
+    /* What may have been done was not refused. */
+    if (u->row.request.uuid != NULL && !result_is_retryable(r))
         authority_byoca_refused(u->call->worker->db, u->q->tenant, u->actor, u->row.request.uuid, r, u->call->detail);
 }
 
@@ -168,6 +169,6 @@ enum result authority_handle_upload(struct worker_call *c, const struct signer_c
               LOG_TEXT("actor", u.actor), LOG_HEX("serial", made->serial), LOG_TEXT("root", out->root));
     /* Without RA certificates nothing could enrol yet; should this fail, the publisher asks again. */
     struct signer_done done;
-    (void)registration_handle_renew(c, &(struct signer_ra_renew){q->tenant, u.row.ca_version}, &done);
+    out->ra = registration_handle_renew(c, &(struct signer_ra_renew){q->tenant, u.row.ca_version}, &done) == R_OK;
     return R_OK;
 }

@@ -163,6 +163,7 @@ static const struct wire_field ca_uploaded_fields[] = {
     FIELD(struct signer_ca_uploaded, subject, WIRE_TEXT, LIMIT_NAME_DER * 4, NULL),
     FIELD(struct signer_ca_uploaded, root, WIRE_TEXT, LIMIT_NAME_DER * 4, NULL),
     FIELD(struct signer_ca_uploaded, above, WIRE_U32, 0, NULL),
+    FIELD(struct signer_ca_uploaded, ra, WIRE_BOOL, 0, NULL),
 };
 static const struct wire_type ca_uploaded_type = TYPE(signer_ca_uploaded, ca_uploaded_fields);
 

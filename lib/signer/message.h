@@ -101,7 +101,7 @@ struct signer_ca_upload {
     struct signer_file certificate;
     struct signer_files chain;
 };
-struct signer_ca_uploaded { uint32_t version; int64_t not_after; const char *subject, *root; uint32_t above; };
+struct signer_ca_uploaded { uint32_t version; int64_t not_after; const char *subject, *root; uint32_t above; bool ra; };    /* ra: it has RA certificates */
 
 struct signer_ca_renew {
     uint32_t tenant;

@@ -21,10 +21,10 @@ enum operator_shape { OPERATOR_LIST, OPERATOR_ROWS };
 #define OPERATOR_TABLE(X) \
     X(CA_LIST, "op_ca_list", LIST, 0) \
     X(CA_SHOW, "op_ca_show", LIST, 1)                          /* ca */ \
-    X(CA_CERTIFICATE, "op_ca_certificate", ROWS, 1)            /* ca → certificate, chain */ \
+    X(CA_CERTIFICATE, "op_ca_certificate", ROWS, 2)            /* ca, version or NULL → certificate, chain */ \
     X(CA_CSR, "op_ca_csr", ROWS, 1)                            /* ca → name, certification request */ \
     X(CA_EXTERNAL, "op_ca_external", ROWS, 1)                  /* ca → certificate of a bring-your-own CA; no row: no such one */ \
-    X(CA_ACTIVATE, "op_ca_activate", ROWS, 2)                  /* ca, expected → number int */ \
+    X(CA_ACTIVATE, "op_ca_activate", ROWS, 3)                  /* ca, expected, days it has to last → number int */ \
     X(CA_VERSIONS, "op_ca_versions", LIST, 1)                  /* ca */ \
     X(CA_CHANGE, "op_ca_change", ROWS, 4)                      /* ca, action (pause resume revoke delete), reason int or NULL,
                                                                   expected int or NULL */ \

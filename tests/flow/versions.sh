@@ -68,6 +68,8 @@ ok '  the second answers at its own address' scep_ca "$url/v2" next
 is '  of the same names' "$(openssl x509 -in "$w/next.2.pem" -noout -subject)" "$(openssl x509 -in "$w/ca.2.pem" -noout -subject)"
 days() { echo $((($(date -d "$(openssl x509 -in "$1" -noout -enddate | cut -d = -f 2)" +%s) - $(date -d "$(openssl x509 -in "$1" -noout -startdate | cut -d = -f 2)" +%s)) / 86400)); }
 like '  for two years, as the version before, whatever the database says' "$(days "$w/next.2.pem")" '^73[01]$'
+is '  and given by number' "$(chancery ca certificate "$ca" --version 2)" "$(openssl x509 -in "$w/next.2.pem")"
+refused '  no version 9' chancery ca certificate "$ca" --version 9
 refused '  with another key' cmp -s <(openssl x509 -in "$w/next.2.pem" -noout -pubkey) <(openssl x509 -in "$w/ca.2.pem" -noout -pubkey)
 ok '  by the same root' openssl verify -x509_strict -CAfile "$w/ca.3.pem" "$w/next.2.pem"
 ok '  with a CRL of its own' wait_for 30 fetch "$CHANCERY_HTTP_URL/crl/${id}_v2/current.crl" "$w/v2.crl"
@@ -75,7 +77,9 @@ ok '  and its certificate published' wait_for 30 fetch "$CHANCERY_HTTP_URL/ca/${
 
 # ---- GetNextCACert ----
 
-is 'GetNextCACert: at once, with its own type' "$(curl -s -o "$w/next.p7" -w '%{http_code} %{content_type}' "$url?operation=GetNextCACert&message=x")" \
+# A worker that has just read the CA does not read it again at once.
+ok 'GetNextCACert: soon' wait_for 5 curl -sf -o /dev/null "$url?operation=GetNextCACert"
+is '  with its own type' "$(curl -s -o "$w/next.p7" -w '%{http_code} %{content_type}' "$url?operation=GetNextCACert&message=x")" \
     '200 application/x-x509-next-ca-cert'
 openssl x509 -in "$w/ca.2.pem" -out "$w/issuer.pem"
 ok '  signed by the CA in production' openssl cms -verify -inform DER -in "$w/next.p7" -binary -out "$w/next.content" -CAfile "$w/ca.3.pem" -purpose any -signer "$w/next.signer"
@@ -103,6 +107,11 @@ ra_locks &
 ra_job=$!
 locked() { [[ $(owner_sql -c "select count(*) from pg_locks where locktype = 'advisory' and classid = 20001 and mode = 'ShareLock' and granted") -gt 0 ]]; }
 ok 'RA certificates are being made' wait_for 5 locked
+ends() { owner_sql -c 'set session_replication_role = replica' -c "update chancery.ca_version set not_after = $1 where ca_id = $(named "$ca") and number = 2"; }
+end=$(owner_sql -c "select quote_literal(not_after) from chancery.ca_version where ca_id = $(named "$ca") and number = 2")
+ends "now() + interval '119 hours'"
+refused 'not activated with less than five days left, of which nothing would come' chancery ca activate "$ca"
+ends "$end"
 is 'activated' "$(chancery ca activate "$ca")" 2
 wait "$ra_job"
 is '  and the RA certificates are none the worse' $? 0

@@ -831,6 +831,7 @@ Test(x509, extensions_of_external_cas)
         {"1.3.6.1.5.5.7.1.1", "304a301a06082b06010505073002860e6c6461703a2f2f2f434e3d613f63301606082b06010505073002860a687474703a2f2f612f62301406082b0601050507300286084c4441503a2f2f78",
          "http://a/b", "ldap:///CN=a?c", -1, false, "locations by HTTP and LDAP, in whatever order: the first of each"},
         {"1.3.6.1.5.5.7.1.1", "3016301406082b0601050507300286086c6461703a2f2f61", NULL, "ldap://a", -1, false, "by LDAP alone"},
+        {"1.3.6.1.5.5.7.1.1", "3015301306082b060105050730028607687474703a2f2f", NULL, NULL, -1, false, "a scheme with nothing behind it"},
         {"1.3.6.1.5.5.7.1.1", "302d301406082b0601050507300186086c6461703a2f2f61301506082b06010505073002860968747470733a2f2f61", NULL, NULL, -1, false, "another method, another scheme"},
         {"2.5.29.36", "3003800100", NULL, NULL, 0, false, "a policy required at once"},
         {"2.5.29.36", "3006800103810100", NULL, NULL, 3, false, "after three, mapping inhibited"},
